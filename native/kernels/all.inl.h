@@ -1,0 +1,16 @@
+// Every kernel family, compiled once per CPU level by target_<level>.cc, and the level's table.
+// Each family file opens namespace myelin::MYELIN_LEVEL and an unnamed namespace inside it.
+
+namespace myelin::MYELIN_LEVEL {
+namespace {
+
+constexpr KernelTable kTable = {
+    MYELIN_LEVEL_NAME,
+    kLanes,
+#define KERNEL(name, Signature) &name,
+#include "kernels.inc"
+#undef KERNEL
+};
+
+}  // namespace
+}  // namespace myelin::MYELIN_LEVEL

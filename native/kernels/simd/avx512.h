@@ -1,0 +1,187 @@
+// AVX-512 (F, VL, BW, DQ) level: sixteen float lanes. The interface is described in portable.h.
+#include "open.h"
+#include <immintrin.h>
+
+#define MYELIN_LEVEL avx512
+#define MYELIN_LEVEL_NAME "avx512"
+#define MYELIN_TARGET_REGION 1
+#if defined(__clang__)
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma,avx512f,avx512vl,avx512bw,avx512dq"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")
+#endif
+
+namespace myelin::MYELIN_LEVEL {
+namespace {
+
+constexpr int kLanes = 16;
+constexpr bool kHasFma = true;
+constexpr int kVectorRegisters = 32;
+
+struct Vec {
+  __m512 v;
+};
+struct VecI {
+  __m512i v;
+};
+struct Mask {
+  __mmask16 v;
+};
+
+MYELIN_INLINE Vec zero() { return {_mm512_setzero_ps()}; }
+MYELIN_INLINE VecI zero_i() { return {_mm512_setzero_si512()}; }
+MYELIN_INLINE Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
+MYELIN_INLINE VecI broadcast(int32_t x) { return {_mm512_set1_epi32(x)}; }
+MYELIN_INLINE VecI iota() {
+  return {_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
+}
+
+MYELIN_INLINE Vec as_float(VecI a) { return {_mm512_castsi512_ps(a.v)}; }
+MYELIN_INLINE VecI as_int(Vec a) { return {_mm512_castps_si512(a.v)}; }
+
+MYELIN_INLINE Mask first_n(int64_t n) {
+  return {static_cast<__mmask16>(n >= 16 ? 0xffffu : (1u << static_cast<unsigned>(n)) - 1u)};
+}
+
+MYELIN_INLINE Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
+MYELIN_INLINE VecI load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+MYELIN_INLINE void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
+MYELIN_INLINE void store(int32_t* p, VecI a) { _mm512_storeu_si512(p, a.v); }
+MYELIN_INLINE Vec load_partial(const float* p, int64_t n) {
+  return {_mm512_maskz_loadu_ps(first_n(n).v, p)};
+}
+MYELIN_INLINE VecI load_partial(const int32_t* p, int64_t n) {
+  return {_mm512_maskz_loadu_epi32(first_n(n).v, p)};
+}
+MYELIN_INLINE void store_partial(float* p, Vec a, int64_t n) {
+  _mm512_mask_storeu_ps(p, first_n(n).v, a.v);
+}
+MYELIN_INLINE void store_partial(int32_t* p, VecI a, int64_t n) {
+  _mm512_mask_storeu_epi32(p, first_n(n).v, a.v);
+}
+
+MYELIN_INLINE Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec operator-(Vec a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
+MYELIN_INLINE Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+MYELIN_INLINE Vec fms(Vec a, Vec b, Vec c) { return {_mm512_fmsub_ps(a.v, b.v, c.v)}; }
+MYELIN_INLINE Vec fnma(Vec a, Vec b, Vec c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+MYELIN_INLINE Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec abs(Vec a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
+MYELIN_INLINE Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
+MYELIN_INLINE Vec round_even(Vec a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+MYELIN_INLINE Vec floor(Vec a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
+}
+MYELIN_INLINE Vec ceil(Vec a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)};
+}
+MYELIN_INLINE Vec trunc(Vec a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)};
+}
+
+MYELIN_INLINE Vec operator&(Vec a, Vec b) { return {_mm512_and_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec operator|(Vec a, Vec b) { return {_mm512_or_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec operator^(Vec a, Vec b) { return {_mm512_xor_ps(a.v, b.v)}; }
+MYELIN_INLINE Vec and_not(Vec a, Vec b) { return {_mm512_andnot_ps(a.v, b.v)}; }
+
+MYELIN_INLINE Mask operator<(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+MYELIN_INLINE Mask operator<=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+MYELIN_INLINE Mask operator>(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
+MYELIN_INLINE Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
+MYELIN_INLINE Mask operator==(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+MYELIN_INLINE Mask operator!=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)}; }
+MYELIN_INLINE Mask unordered(Vec a, Vec b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_UNORD_Q)};
+}
+
+MYELIN_INLINE Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.v & b.v)}; }
+MYELIN_INLINE Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.v | b.v)}; }
+MYELIN_INLINE Mask operator^(Mask a, Mask b) { return {static_cast<__mmask16>(a.v ^ b.v)}; }
+MYELIN_INLINE Mask operator~(Mask a) { return {static_cast<__mmask16>(~a.v)}; }
+MYELIN_INLINE uint32_t to_bits(Mask a) { return a.v; }
+MYELIN_INLINE bool any(Mask a) { return a.v != 0; }
+MYELIN_INLINE bool all(Mask a) { return a.v == 0xffff; }
+MYELIN_INLINE VecI to_vec_i(Mask a) { return {_mm512_movm_epi32(a.v)}; }
+
+MYELIN_INLINE Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+MYELIN_INLINE VecI select(Mask m, VecI a, VecI b) {
+  return {_mm512_mask_blend_epi32(m.v, b.v, a.v)};
+}
+
+MYELIN_INLINE Vec to_float(VecI a) { return {_mm512_cvtepi32_ps(a.v)}; }
+MYELIN_INLINE VecI to_int_trunc(Vec a) { return {_mm512_cvttps_epi32(a.v)}; }
+MYELIN_INLINE VecI to_int_round(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
+
+MYELIN_INLINE VecI operator+(VecI a, VecI b) { return {_mm512_add_epi32(a.v, b.v)}; }
+MYELIN_INLINE VecI operator-(VecI a, VecI b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+MYELIN_INLINE VecI operator*(VecI a, VecI b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+MYELIN_INLINE VecI mulhi_u32(VecI a, VecI b) {
+  const __m512i even = _mm512_srli_epi64(_mm512_mul_epu32(a.v, b.v), 32);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), _mm512_srli_epi64(b.v, 32));
+  return {_mm512_mask_blend_epi32(0xaaaa, even, odd)};
+}
+MYELIN_INLINE VecI operator&(VecI a, VecI b) { return {_mm512_and_si512(a.v, b.v)}; }
+MYELIN_INLINE VecI operator|(VecI a, VecI b) { return {_mm512_or_si512(a.v, b.v)}; }
+MYELIN_INLINE VecI operator^(VecI a, VecI b) { return {_mm512_xor_si512(a.v, b.v)}; }
+MYELIN_INLINE VecI and_not(VecI a, VecI b) { return {_mm512_andnot_si512(a.v, b.v)}; }
+template <int kBits>
+MYELIN_INLINE VecI shl(VecI a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+MYELIN_INLINE VecI shr(VecI a) {
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+template <int kBits>
+MYELIN_INLINE VecI sra(VecI a) {
+  return {_mm512_srai_epi32(a.v, kBits)};
+}
+MYELIN_INLINE Mask operator==(VecI a, VecI b) { return {_mm512_cmpeq_epi32_mask(a.v, b.v)}; }
+MYELIN_INLINE Mask operator>(VecI a, VecI b) { return {_mm512_cmpgt_epi32_mask(a.v, b.v)}; }
+MYELIN_INLINE Mask operator<(VecI a, VecI b) { return {_mm512_cmplt_epi32_mask(a.v, b.v)}; }
+
+// The library's own _mm512_reduce_* leave the order to the compiler's header; these fix it.
+MYELIN_INLINE __m256 upper_half(Vec a) { return _mm512_extractf32x8_ps(a.v, 1); }
+MYELIN_INLINE float reduce_add(Vec a) {
+  const __m256 q = _mm256_add_ps(_mm512_castps512_ps256(a.v), upper_half(a));
+  __m128 h = _mm_add_ps(_mm256_castps256_ps128(q), _mm256_extractf128_ps(q, 1));
+  h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+  return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
+}
+MYELIN_INLINE float reduce_min(Vec a) {
+  const __m256 q = _mm256_min_ps(_mm512_castps512_ps256(a.v), upper_half(a));
+  __m128 h = _mm_min_ps(_mm256_castps256_ps128(q), _mm256_extractf128_ps(q, 1));
+  h = _mm_min_ps(h, _mm_movehl_ps(h, h));
+  return _mm_cvtss_f32(_mm_min_ss(h, _mm_movehdup_ps(h)));
+}
+MYELIN_INLINE float reduce_max(Vec a) {
+  const __m256 q = _mm256_max_ps(_mm512_castps512_ps256(a.v), upper_half(a));
+  __m128 h = _mm_max_ps(_mm256_castps256_ps128(q), _mm256_extractf128_ps(q, 1));
+  h = _mm_max_ps(h, _mm_movehl_ps(h, h));
+  return _mm_cvtss_f32(_mm_max_ss(h, _mm_movehdup_ps(h)));
+}
+MYELIN_INLINE int32_t reduce_add(VecI a) {
+  const __m256i q =
+      _mm256_add_epi32(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
+  __m128i h = _mm_add_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+  h = _mm_add_epi32(h, _mm_shuffle_epi32(h, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
+}
+
+MYELIN_INLINE VecI load_u8(const uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+
+}  // namespace
+}  // namespace myelin::MYELIN_LEVEL

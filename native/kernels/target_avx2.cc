@@ -1,0 +1,12 @@
+// The avx2 level of every kernel. Its code runs only after cpu.h has said that the CPU has the level.
+#include "kernels.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include "simd/avx2.h"
+#include "all.inl.h"
+#include "simd/close.h"
+namespace myelin {
+extern const KernelTable k_avx2_table;
+const KernelTable k_avx2_table = avx2::kTable;
+}  // namespace myelin
+#endif
