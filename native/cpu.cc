@@ -126,7 +126,8 @@ bool own_cgroup(const char* controller, char* out, size_t size) {
 }
 
 // A limit may sit on any ancestor, so the path is walked up to the root; 0 means no limit. Inside a
-// container the path often does not exist below the mount, but the root of the mount is its own group.
+// container the path often does not exist below the mount, but the root of the mount is its own
+// group.
 int cgroup_quota() {
   int best = 0;
   char path[1024], file[1400];

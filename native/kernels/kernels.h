@@ -5,8 +5,8 @@
 // sizes, splittable or not) in <family>.h, included below; the code in <family>.inl.h, included in
 // all.inl.h; one KERNEL line per function in kernels.inc. Nothing else lists kernels.
 //
-// Unless a contract says otherwise: pointers need only the alignment of their element, sizes of zero
-// do nothing, outputs do not overlap inputs except where both are the very same address.
+// Unless a contract says otherwise: pointers need only the alignment of their element, sizes of
+// zero do nothing, outputs do not overlap inputs except where both are the very same address.
 #ifndef MYELIN_KERNELS_KERNELS_H_
 #define MYELIN_KERNELS_KERNELS_H_
 
@@ -25,8 +25,8 @@ struct KernelTable {
 #undef KERNEL
 };
 
-// nullptr when the level was not compiled in for this architecture. Does not ask whether this CPU has
-// the level: see supported() in cpu.h.
+// nullptr when the level was not compiled in for this architecture. Does not ask whether this CPU
+// has the level: see supported() in cpu.h.
 const KernelTable* kernel_table(CpuLevel level);
 
 }  // namespace myelin

@@ -1,4 +1,5 @@
-// The avx512 level of every kernel. Its code runs only after cpu.h has said that the CPU has the level.
+// The avx512 level of every kernel. Its code runs only after cpu.h has said that the CPU has the
+// level.
 #include "kernels.h"
 
 #if defined(__x86_64__) || defined(_M_X64)

@@ -1,6 +1,5 @@
 // AVX2 + FMA level: eight float lanes. The interface is described in portable.h.
 #include "open.h"
-#include <immintrin.h>
 
 #define MYELIN_LEVEL avx2
 #define MYELIN_LEVEL_NAME "avx2"

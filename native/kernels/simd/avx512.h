@@ -1,6 +1,5 @@
 // AVX-512 (F, VL, BW, DQ) level: sixteen float lanes. The interface is described in portable.h.
 #include "open.h"
-#include <immintrin.h>
 
 #define MYELIN_LEVEL avx512
 #define MYELIN_LEVEL_NAME "avx512"
@@ -98,9 +97,7 @@ MYELIN_INLINE Mask operator>(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v
 MYELIN_INLINE Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
 MYELIN_INLINE Mask operator==(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
 MYELIN_INLINE Mask operator!=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NEQ_UQ)}; }
-MYELIN_INLINE Mask unordered(Vec a, Vec b) {
-  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_UNORD_Q)};
-}
+MYELIN_INLINE Mask unordered(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_UNORD_Q)}; }
 
 MYELIN_INLINE Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.v & b.v)}; }
 MYELIN_INLINE Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.v | b.v)}; }

@@ -169,9 +169,7 @@ MYELIN_INLINE float reduce_max(Vec a) {
 }
 MYELIN_INLINE int32_t reduce_add(VecI a) { return vaddvq_s32(a.v); }
 
-MYELIN_INLINE VecI load_u8(const uint8_t* p) {
-  return {int32x4_t{p[0], p[1], p[2], p[3]}};
-}
+MYELIN_INLINE VecI load_u8(const uint8_t* p) { return {int32x4_t{p[0], p[1], p[2], p[3]}}; }
 MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
   const uint16x4_t words = vmovn_u32(as_bits(a));
   const uint8x8_t bytes = vmovn_u16(vcombine_u16(words, words));

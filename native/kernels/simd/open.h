@@ -21,10 +21,23 @@
 #define MYELIN_UNROLL _Pragma("GCC unroll 64")
 #endif
 
+#if defined(__x86_64__) || defined(_M_X64)
+// GCC 12's own AVX-512 intrinsics start from an uninitialised value on purpose and warn about it.
+#if !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#endif
+
 #endif  // MYELIN_SIMD_OPEN_H_
 
-// Contraction: fuse only where fma() is written. GCC has no usable pragma for it, so the build passes
-// -ffp-contract=off for the whole addon; clang obeys this one at file scope as well.
+// Contraction: fuse only where fma() is written. GCC has no usable pragma for it, so the build
+// passes -ffp-contract=off for the whole addon; clang obeys this one at file scope as well.
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #endif

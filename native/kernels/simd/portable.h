@@ -2,22 +2,20 @@
 // A few SSE2 intrinsics stand in where the generic form would be slow on x86-64.
 //
 // This header is also the reference for the vector interface; all levels define the same names in
-// namespace myelin::<level>, unnamed inside, so that no symbol of one level can be linked into another.
+// namespace myelin::<level>, unnamed inside, so that no symbol of one level can be linked into
+// another.
 //   Vec, VecI, Mask      kLanes float lanes, int32 lanes, lane conditions
 //   load store           any alignment; float* gives Vec, int32_t* gives VecI
-//   load_partial store_partial   the first n lanes, 0 <= n <= kLanes; the rest reads as 0, is not touched
-//   min max              a < b ? a : b and a > b ? a : b in every lane, so b when either is NaN
-//   fma fms fnma         a*b+c, a*b-c, c-a*b in one rounding where kHasFma, in two where not
-//   round_even floor ceil trunc  keep the sign of zero, pass infinities, NaN and large values through
-//   to_int_trunc to_int_round    results outside int32 are unspecified
-//   reduce_*             fixed order: lane i with lane i + kLanes/2, then halves of that, and so on
-//   mulhi_u32            high half of the unsigned 64-bit products
+//   load_partial store_partial   the first n lanes, 0 <= n <= kLanes; the rest reads as 0, is not
+//   touched min max              a < b ? a : b and a > b ? a : b in every lane, so b when either is
+//   NaN fma fms fnma         a*b+c, a*b-c, c-a*b in one rounding where kHasFma, in two where not
+//   round_even floor ceil trunc  keep the sign of zero, pass infinities, NaN and large values
+//   through to_int_trunc to_int_round    results outside int32 are unspecified reduce_* fixed
+//   order: lane i with lane i + kLanes/2, then halves of that, and so on mulhi_u32            high
+//   half of the unsigned 64-bit products
 // Write no lambdas in target code (some compilers drop the region's target from them) and use no
 // std:: templates (the linker may keep the copy compiled for this level and use it everywhere).
 #include "open.h"
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #define MYELIN_LEVEL portable
 #define MYELIN_LEVEL_NAME "portable"
@@ -138,7 +136,7 @@ MYELIN_INLINE Vec select(Mask m, Vec a, Vec b) {
 }
 MYELIN_INLINE VecI select(Mask m, VecI a, VecI b) { return {(m.v & a.v) | (~m.v & b.v)}; }
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 MYELIN_INLINE Vec min(Vec a, Vec b) { return {(RawF)_mm_min_ps((__m128)a.v, (__m128)b.v)}; }
 MYELIN_INLINE Vec max(Vec a, Vec b) { return {(RawF)_mm_max_ps((__m128)a.v, (__m128)b.v)}; }
 MYELIN_INLINE Vec sqrt(Vec a) { return {(RawF)_mm_sqrt_ps((__m128)a.v)}; }
@@ -172,7 +170,7 @@ MYELIN_INLINE Vec ceil(Vec a) {
 }
 
 MYELIN_INLINE Vec to_float(VecI a) { return {__builtin_convertvector(a.v, RawF)}; }
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 MYELIN_INLINE VecI to_int_trunc(Vec a) { return {(RawI)_mm_cvttps_epi32((__m128)a.v)}; }
 MYELIN_INLINE VecI to_int_round(Vec a) { return {(RawI)_mm_cvtps_epi32((__m128)a.v)}; }
 #else
@@ -185,7 +183,7 @@ MYELIN_INLINE VecI operator+(VecI a, VecI b) { return {(RawI)((RawU)a.v + (RawU)
 MYELIN_INLINE VecI operator-(VecI a, VecI b) { return {(RawI)((RawU)a.v - (RawU)b.v)}; }
 MYELIN_INLINE VecI operator*(VecI a, VecI b) { return {(RawI)((RawU)a.v * (RawU)b.v)}; }
 MYELIN_INLINE VecI mulhi_u32(VecI a, VecI b) {
-#if defined(__SSE2__)
+#if defined(__x86_64__)
   const __m128i even = _mm_srli_epi64(_mm_mul_epu32((__m128i)a.v, (__m128i)b.v), 32);
   const __m128i odd =
       _mm_mul_epu32(_mm_srli_epi64((__m128i)a.v, 32), _mm_srli_epi64((__m128i)b.v, 32));
