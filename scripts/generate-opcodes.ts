@@ -15,7 +15,8 @@ import {
 const path = new URL("../native/opcodes.h", import.meta.url);
 // C++ keeps trailing underscores off its reserved words and off names that are macros in <math.h>.
 const identifier = (name: string) => `k${name[0]!.toUpperCase()}${name.slice(1)}`;
-const list = (macro: string, rows: readonly string[]) => `#define ${macro}(X) \\\n${rows.map((r) => `  X(${r})`).join(" \\\n")}\n`;
+const list = (macro: string, rows: readonly string[]) =>
+  `#define ${macro}(X) \\\n${rows.map((r) => `  X(${r})`).join(" \\\n")}\n`;
 
 const KINDS = { int: "i", bool: "b", float: "f", list: "l", body: "c", "body?": "o" } as const;
 
@@ -31,14 +32,29 @@ constexpr int32_t kProgramMagic = ${PROGRAM_MAGIC};
 constexpr int32_t kProgramVersion = ${PROGRAM_VERSION};
 constexpr int32_t kOpcodeHash = ${opcodeHash()};
 
-enum class DType : int32_t { ${Object.entries(DTYPE_IDS).map(([n, i]) => `${identifier(n)} = ${i}`).join(", ")} };
-enum class Space : int32_t { ${Object.entries(SPACE_IDS).map(([n, i]) => `${identifier(n)} = ${i}`).join(", ")} };
+enum class DType : int32_t { ${Object.entries(DTYPE_IDS)
+  .map(([n, i]) => `${identifier(n)} = ${i}`)
+  .join(", ")} };
+enum class Space : int32_t { ${Object.entries(SPACE_IDS)
+  .map(([n, i]) => `${identifier(n)} = ${i}`)
+  .join(", ")} };
 enum class ChainReduction : int32_t { ${CHAIN_REDUCTIONS.map(identifier).join(", ")} };
 
 // X(name, attribute kinds in order: i int, b bool, f float, l list, c chain, o optional chain)
-${list("MYELIN_OPCODES", OPCODES.map((o) => `${o.name}, "${Object.values(o.attrs).map((k) => KINDS[k]).join("")}"`))}
+${list(
+  "MYELIN_OPCODES",
+  OPCODES.map(
+    (o) =>
+      `${o.name}, "${Object.values(o.attrs)
+        .map((k) => KINDS[k])
+        .join("")}"`,
+  ),
+)}
 // X(name, arity)
-${list("MYELIN_MICRO_OPS", MICRO_OPS.map((m) => `${m.name}, ${m.arity}`))}
+${list(
+  "MYELIN_MICRO_OPS",
+  MICRO_OPS.map((m) => `${m.name}, ${m.arity}`),
+)}
 enum class Opcode : int32_t {
 #define MYELIN_X(name, attrs) name,
   MYELIN_OPCODES(MYELIN_X)

@@ -39,23 +39,33 @@ export function internal(message: string): MyelinError {
 
 /** The rejection of an aborted run: an `AbortError` by name, as the platform's own APIs throw, with our code on it. */
 export function aborted(where: string, reason?: unknown): MyelinError {
-  const error = new MyelinError("ABORTED", `${where}: aborted`, reason === undefined ? undefined : { cause: reason });
+  const error = new MyelinError(
+    "ABORTED",
+    `${where}: aborted`,
+    reason === undefined ? undefined : { cause: reason },
+  );
   error.name = "AbortError";
   return error;
 }
 
 /** How a wrong value reads in a message: short, typed, never megabytes. */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
-  if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean")
+    return String(value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${(value as Uint8Array).length ?? value.byteLength})`;
+  if (ArrayBuffer.isView(value))
+    return `${value.constructor.name}(${(value as Uint8Array).length ?? value.byteLength})`;
   if (Array.isArray(value)) {
     const head = value.slice(0, 6).map((v) => (typeof v === "object" && v !== null ? "..." : describe(v)));
     return `[${head.join(", ")}${value.length > 6 ? `, ... ${value.length} in all` : ""}]`;
   }
-  if (typeof value === "object") return `${(value as object).constructor?.name ?? "object"} {${Object.keys(value as object).slice(0, 5).join(", ")}}`;
+  if (typeof value === "object")
+    return `${(value as object).constructor?.name ?? "object"} {${Object.keys(value as object)
+      .slice(0, 5)
+      .join(", ")}}`;
   return typeof value;
 }
 
@@ -87,7 +97,12 @@ function editDistance(a: string, b: string): number {
 }
 
 /** `"adma"; did you mean "adam"? Known: ...` */
-export function unknownName(where: string, kind: string, name: unknown, known: readonly string[]): MyelinError {
+export function unknownName(
+  where: string,
+  kind: string,
+  name: unknown,
+  known: readonly string[],
+): MyelinError {
   const near = typeof name === "string" ? nearest(name, known) : undefined;
   const hint = near ? `; did you mean ${JSON.stringify(near)}?` : `; known: ${known.join(", ")}`;
   return new MyelinError("INVALID_OPTION", `${where}: unknown ${kind} ${describe(name)}${hint}`);

@@ -22,7 +22,16 @@ function mulhi(a: number, b: number): number {
  * One Philox block: four 32-bit words written to `out[at..at+3]` as int32.
  * Counter words c0..c3 and key words k0, k1 are taken modulo 2^32.
  */
-export function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: Int32Array, at: number): void {
+export function philox(
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+  out: Int32Array,
+  at: number,
+): void {
   for (let round = 0; round < 10; round++) {
     const hi0 = mulhi(M0, c0 >>> 0);
     const lo0 = Math.imul(M0, c0);
@@ -45,7 +54,13 @@ export function philox(c0: number, c1: number, c2: number, c3: number, k0: numbe
  * Element i of a random tensor is word i % 4 of the block with counter (i / 4 low, i / 4 high, stream, step) and key (seed low, seed high).
  * `stream` tells apart the random ops of one graph; `step` moves on with every training step.
  */
-export function fillBits(out: Int32Array, seedLow: number, seedHigh: number, stream: number, step: number): void {
+export function fillBits(
+  out: Int32Array,
+  seedLow: number,
+  seedHigh: number,
+  stream: number,
+  step: number,
+): void {
   const word = new Int32Array(4);
   for (let i = 0; i < out.length; i += 4) {
     const block = i / 4;
@@ -76,7 +91,16 @@ export class Random {
 
   bits(): number {
     if (this.next === 4) {
-      philox(this.block | 0, Math.floor(this.block / 2 ** 32) | 0, this.stream, this.step, this.low, this.high, this.word, 0);
+      philox(
+        this.block | 0,
+        Math.floor(this.block / 2 ** 32) | 0,
+        this.stream,
+        this.step,
+        this.low,
+        this.high,
+        this.word,
+        0,
+      );
       this.block++;
       this.next = 0;
     }

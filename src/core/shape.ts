@@ -62,23 +62,39 @@ export function broadcastStrides(shape: Shape, to: Shape): number[] {
 /** Turns -1 into the last axis and so on; throws outside [-rank, rank). */
 export function normalizeAxis(where: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    throw new MyelinError("INVALID_ARGUMENT", `${where}: expected an axis from ${-rank} to ${rank - 1} for rank ${rank}, got ${describe(axis)}`);
+    throw new MyelinError(
+      "INVALID_ARGUMENT",
+      `${where}: expected an axis from ${-rank} to ${rank - 1} for rank ${rank}, got ${describe(axis)}`,
+    );
   }
   return axis < 0 ? axis + rank : axis;
 }
 
 /** Sorted unique axes; undefined means all of them. */
-export function normalizeAxes(where: string, axes: number | readonly number[] | undefined | null, rank: number): number[] {
+export function normalizeAxes(
+  where: string,
+  axes: number | readonly number[] | undefined | null,
+  rank: number,
+): number[] {
   if (axes === undefined || axes === null) return Array.from({ length: rank }, (_, i) => i);
   const list = (typeof axes === "number" ? [axes] : [...axes]).map((a) => normalizeAxis(where, a, rank));
   const unique = [...new Set(list)].sort((a, b) => a - b);
-  if (unique.length !== list.length) throw new MyelinError("INVALID_ARGUMENT", `${where}: repeated axis in ${describe(axes)}`);
+  if (unique.length !== list.length)
+    throw new MyelinError("INVALID_ARGUMENT", `${where}: repeated axis in ${describe(axes)}`);
   return unique;
 }
 
 export function checkShape(where: string, shape: unknown): Shape {
-  const ok = Array.isArray(shape) && shape.length <= MAX_RANK && shape.every((d) => Number.isInteger(d) && d >= 0) && sizeOf(shape) <= 2 ** 40;
-  if (!ok) throw new MyelinError("INVALID_ARGUMENT", `${where}: expected a shape of at most ${MAX_RANK} non-negative integers, got ${describe(shape)}`);
+  const ok =
+    Array.isArray(shape) &&
+    shape.length <= MAX_RANK &&
+    shape.every((d) => Number.isInteger(d) && d >= 0) &&
+    sizeOf(shape) <= 2 ** 40;
+  if (!ok)
+    throw new MyelinError(
+      "INVALID_ARGUMENT",
+      `${where}: expected a shape of at most ${MAX_RANK} non-negative integers, got ${describe(shape)}`,
+    );
   return shape as Shape;
 }
 

@@ -5,7 +5,14 @@ import { describe, MyelinError } from "./errors.ts";
 import { checkShape, formatShape, normalizeAxis, type Shape, sizeOf } from "./shape.ts";
 
 export type NestedArray = number | boolean | readonly NestedArray[];
-export type TensorLike = Tensor | Float32Array | Float64Array | Int32Array | Uint8Array | Uint8ClampedArray | NestedArray;
+export type TensorLike =
+  | Tensor
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | NestedArray;
 
 /** `{ shape, dtype, data }` in host memory. `data` is row-major and has exactly the shape's number of elements. */
 export class Tensor {
@@ -15,7 +22,10 @@ export class Tensor {
 
   constructor(data: HostArray, shape: Shape, dtype: DType) {
     if (data.length !== sizeOf(shape)) {
-      throw new MyelinError("SHAPE_MISMATCH", `Tensor: shape ${formatShape(shape)} needs ${sizeOf(shape)} elements, got ${data.length}`);
+      throw new MyelinError(
+        "SHAPE_MISMATCH",
+        `Tensor: shape ${formatShape(shape)} needs ${sizeOf(shape)} elements, got ${data.length}`,
+      );
     }
     this.shape = shape;
     this.dtype = dtype;
@@ -31,7 +41,8 @@ export class Tensor {
 
   /** Rows `begin` to `end` (exclusive, negative counts from the end) of the first axis, as `Array.prototype.slice`. A copy. */
   slice(begin = 0, end?: number): Tensor {
-    if (this.rank === 0) throw new MyelinError("INVALID_ARGUMENT", "Tensor.slice: expected rank of at least 1, got a scalar");
+    if (this.rank === 0)
+      throw new MyelinError("INVALID_ARGUMENT", "Tensor.slice: expected rank of at least 1, got a scalar");
     const rows = this.shape[0]!;
     const clamp = (i: number) => Math.max(0, Math.min(rows, i < 0 ? rows + i : i));
     const from = clamp(begin);
@@ -46,15 +57,24 @@ export class Tensor {
 
   /** The element at these indices; a bool tensor gives 0 or 1. */
   at(...indices: number[]): number {
-    if (indices.length !== this.rank) throw new MyelinError("INVALID_ARGUMENT", `Tensor.at: expected ${this.rank} indices, got ${indices.length}`);
+    if (indices.length !== this.rank)
+      throw new MyelinError(
+        "INVALID_ARGUMENT",
+        `Tensor.at: expected ${this.rank} indices, got ${indices.length}`,
+      );
     let offset = 0;
-    for (let i = 0; i < indices.length; i++) offset = offset * this.shape[i]! + normalizeAxis("Tensor.at", indices[i]!, this.shape[i]!);
+    for (let i = 0; i < indices.length; i++)
+      offset = offset * this.shape[i]! + normalizeAxis("Tensor.at", indices[i]!, this.shape[i]!);
     return this.data[offset]!;
   }
 
   /** The one element of a tensor of size 1. */
   item(): number {
-    if (this.size !== 1) throw new MyelinError("INVALID_ARGUMENT", `Tensor.item: expected one element, got shape ${formatShape(this.shape)}`);
+    if (this.size !== 1)
+      throw new MyelinError(
+        "INVALID_ARGUMENT",
+        `Tensor.item: expected one element, got shape ${formatShape(this.shape)}`,
+      );
     return this.data[0]!;
   }
 
@@ -80,7 +100,10 @@ export function inferShape(where: string, shape: Shape, size: number): Shape {
   const holes = shape.filter((d) => d === -1).length;
   const full = shape.map((d) => (d === -1 ? (known === 0 ? 0 : size / known) : d));
   if (holes > 1 || !full.every((d) => Number.isInteger(d) && d >= 0) || sizeOf(full) !== size) {
-    throw new MyelinError("SHAPE_MISMATCH", `${where}: cannot view ${size} elements as ${formatShape(shape)}`);
+    throw new MyelinError(
+      "SHAPE_MISMATCH",
+      `${where}: cannot view ${size} elements as ${formatShape(shape)}`,
+    );
   }
   return full;
 }
@@ -93,10 +116,19 @@ export function inferShape(where: string, shape: Shape, size: number): Shape {
  * @example tensor([[1, 2], [3, 4]])   // float32 [2, 2]
  */
 export function tensor(data: TensorLike, shape?: Shape, dtype?: DType): Tensor {
-  const source = data instanceof Tensor ? data : ArrayBuffer.isView(data) ? fromTyped(data as HostArray) : fromNested(data as NestedArray);
+  const source =
+    data instanceof Tensor
+      ? data
+      : ArrayBuffer.isView(data)
+        ? fromTyped(data as HostArray)
+        : fromNested(data as NestedArray);
   const finalShape = shape === undefined ? source.shape : inferShape("tensor", shape, source.data.length);
   if (!shape?.includes(-1)) checkShape("tensor", finalShape);
-  return new Tensor(convert(source.data, source.dtype, dtype ?? source.dtype), finalShape, dtype ?? source.dtype);
+  return new Tensor(
+    convert(source.data, source.dtype, dtype ?? source.dtype),
+    finalShape,
+    dtype ?? source.dtype,
+  );
 }
 
 interface Source {
@@ -111,13 +143,18 @@ function fromTyped(data: HostArray | Uint8ClampedArray): Source {
   if (data instanceof Float64Array) return { data: Float32Array.from(data), shape, dtype: "float32" };
   if (data instanceof Int32Array) return { data, shape, dtype: "int32" };
   if (data instanceof Uint8Array) return { data, shape, dtype: "uint8" };
-  if (data instanceof Uint8ClampedArray) return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), shape, dtype: "uint8" };
-  throw new MyelinError("INVALID_DATA", `tensor: expected Float32Array, Float64Array, Int32Array or Uint8Array, got ${describe(data)}`);
+  if (data instanceof Uint8ClampedArray)
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), shape, dtype: "uint8" };
+  throw new MyelinError(
+    "INVALID_DATA",
+    `tensor: expected Float32Array, Float64Array, Int32Array or Uint8Array, got ${describe(data)}`,
+  );
 }
 
 function fromNested(data: NestedArray): Source {
   const shape: number[] = [];
-  for (let level: NestedArray | undefined = data; Array.isArray(level); level = level[0]) shape.push(level.length);
+  for (let level: NestedArray | undefined = data; Array.isArray(level); level = level[0])
+    shape.push(level.length);
   const out = new Float32Array(sizeOf(shape));
   let at = 0;
   let booleans = 0;
@@ -126,7 +163,10 @@ function fromNested(data: NestedArray): Source {
     if (Array.isArray(node)) {
       if (axis >= shape.length || node.length !== shape[axis]) {
         const expected = axis < shape.length ? `${shape[axis]} elements` : "a number";
-        throw new MyelinError("INVALID_DATA", `tensor: ragged array at [${path.join("][")}]: expected ${expected}, got an array of ${node.length}`);
+        throw new MyelinError(
+          "INVALID_DATA",
+          `tensor: ragged array at [${path.join("][")}]: expected ${expected}, got an array of ${node.length}`,
+        );
       }
       for (let i = 0; i < node.length; i++) {
         path[axis] = i;
@@ -134,7 +174,10 @@ function fromNested(data: NestedArray): Source {
       }
       path.length = axis;
     } else if (axis !== shape.length || (typeof node !== "number" && typeof node !== "boolean")) {
-      throw new MyelinError("INVALID_DATA", `tensor: ${axis !== shape.length ? "ragged array" : "wrong element"} at [${path.join("][")}]: expected ${axis !== shape.length ? `an array of ${shape[axis]}` : "a number or boolean"}, got ${describe(node)}`);
+      throw new MyelinError(
+        "INVALID_DATA",
+        `tensor: ${axis !== shape.length ? "ragged array" : "wrong element"} at [${path.join("][")}]: expected ${axis !== shape.length ? `an array of ${shape[axis]}` : "a number or boolean"}, got ${describe(node)}`,
+      );
     } else {
       if (typeof node === "boolean") booleans++;
       out[at++] = Number(node);

@@ -13,10 +13,12 @@ export function check(graph: Graph, after = "trace"): void {
     const label = `node ${n} (${node.op.name})`;
     for (const v of node.inputs) if (!defined.has(v)) throw fail(`${label} uses a value before it is made`);
     const types = inferTypes(node.op, node.inputs, node.attrs, node.where);
-    if (types.length !== node.outputs.length) throw fail(`${label} has ${node.outputs.length} outputs, its rule gives ${types.length}`);
+    if (types.length !== node.outputs.length)
+      throw fail(`${label} has ${node.outputs.length} outputs, its rule gives ${types.length}`);
     node.outputs.forEach((v, i) => {
       if (v.node !== node || v.index !== i) throw fail(`${label}: output ${i} does not point back`);
-      if (!sameType(v, types[i]!)) throw fail(`${label}: output ${i} is ${formatType(v)}, its rule gives ${formatType(types[i]!)}`);
+      if (!sameType(v, types[i]!))
+        throw fail(`${label}: output ${i} is ${formatType(v)}, its rule gives ${formatType(types[i]!)}`);
       defined.add(v);
     });
   });
@@ -25,6 +27,7 @@ export function check(graph: Graph, after = "trace"): void {
   graph.updates.forEach((input, i) => {
     if (input === undefined) return;
     const target = graph.inputs[input];
-    if (!target || !sameType(target, graph.outputs[i]!)) throw fail(`output ${i} cannot update input ${input}`);
+    if (!target || !sameType(target, graph.outputs[i]!))
+      throw fail(`output ${i} cannot update input ${input}`);
   });
 }

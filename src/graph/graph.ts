@@ -44,7 +44,10 @@ export interface Op<A extends Attrs = Attrs> {
   /** The definition of a composite in terms of other ops. */
   expand?(inputs: readonly Value[], attrs: A): readonly Value[];
   /** Pairs [output, input]: the kernel may write that output over that input's memory. Elementwise ops need not say so. */
-  readonly inPlace?: (inputs: readonly TensorType[], attrs: A) => readonly (readonly [output: number, input: number])[];
+  readonly inPlace?: (
+    inputs: readonly TensorType[],
+    attrs: A,
+  ) => readonly (readonly [output: number, input: number])[];
   /** False: has no pure value (random draws still are pure; their counter is an input). Default true. */
   readonly pure?: boolean;
 }
@@ -91,7 +94,13 @@ export interface Graph {
 }
 
 /** Makes a node and its output Values. `types` must be what `op.infer` gives. */
-export function makeNode(op: Op, inputs: readonly Value[], attrs: Attrs, types: readonly TensorType[], where: string): Node {
+export function makeNode(
+  op: Op,
+  inputs: readonly Value[],
+  attrs: Attrs,
+  types: readonly TensorType[],
+  where: string,
+): Node {
   const outputs: Value[] = [];
   const node: Node = { op, inputs, attrs, outputs, where };
   for (let i = 0; i < types.length; i++) outputs.push(new Value(types[i]!, node, i));
@@ -99,6 +108,11 @@ export function makeNode(op: Op, inputs: readonly Value[], attrs: Attrs, types: 
 }
 
 /** Type rule applied with the op named in errors: "matmul at encoder/dense: ...". */
-export function inferTypes(op: Op, inputs: readonly TensorType[], attrs: Attrs, where: string): readonly TensorType[] {
+export function inferTypes(
+  op: Op,
+  inputs: readonly TensorType[],
+  attrs: Attrs,
+  where: string,
+): readonly TensorType[] {
   return op.infer(inputs, attrs, where ? `${op.name} at ${where}` : op.name);
 }

@@ -1,7 +1,7 @@
 // Graphs as text: one line per node, stable, so that tests compare whole graphs and people can read them.
 
-import { Tensor } from "../core/tensor.ts";
 import { formatType } from "../core/shape.ts";
+import { Tensor } from "../core/tensor.ts";
 import type { AttrValue, Graph, Value } from "./graph.ts";
 
 /**
@@ -22,7 +22,10 @@ export function print(graph: Graph, indent = ""): string {
     const attrs = Object.entries(node.attrs)
       .filter(([, v]) => v !== undefined)
       .map(([k, v]) => `${k}: ${formatAttr(v as AttrValue, bodies, `${indent}    `)}`);
-    lines.push(`${indent}${outs} = ${node.op.name}${ins}${attrs.length ? ` {${attrs.join(", ")}}` : ""}${node.where ? `  @ ${node.where}` : ""}`, ...bodies);
+    lines.push(
+      `${indent}${outs} = ${node.op.name}${ins}${attrs.length ? ` {${attrs.join(", ")}}` : ""}${node.where ? `  @ ${node.where}` : ""}`,
+      ...bodies,
+    );
   }
   const outputs = graph.outputs.map((v, i) => {
     const target = graph.updates[i];

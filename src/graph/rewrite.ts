@@ -28,7 +28,7 @@ export function rewrite(graph: Graph, visit: (node: Node, to: Rewriter) => void)
       const unchanged = inputs.every((v, i) => v === node.inputs[i]);
       const copy = unchanged ? node : makeNode(node.op, inputs, node.attrs, node.outputs, node.where);
       nodes.push(copy);
-      if (!unchanged) node.outputs.forEach((v, i) => map.set(v, copy.outputs[i]!));
+      if (!unchanged) for (const [i, v] of node.outputs.entries()) map.set(v, copy.outputs[i]!);
       return copy;
     },
     replace: (old, by) => {

@@ -33,7 +33,10 @@ export class Variable implements TensorType {
   makeInitial(): HostArray {
     const data = this.initial?.() ?? allocateHost(this.dtype, sizeOf(this.shape));
     if (data.length !== sizeOf(this.shape)) {
-      throw new MyelinError("SHAPE_MISMATCH", `Variable ${this.name}: initial value has ${data.length} elements, shape ${formatShape(this.shape)} needs ${sizeOf(this.shape)}`);
+      throw new MyelinError(
+        "SHAPE_MISMATCH",
+        `Variable ${this.name}: initial value has ${data.length} elements, shape ${formatShape(this.shape)} needs ${sizeOf(this.shape)}`,
+      );
     }
     return data;
   }
@@ -44,6 +47,7 @@ export class Variable implements TensorType {
  * @example const w = variable(tensor([0, 0]), { name: "w" });
  */
 export function variable(initial: Tensor, options: Omit<VariableOptions, "initial"> = {}): Variable {
-  if (!(initial instanceof Tensor)) throw new MyelinError("INVALID_ARGUMENT", "variable: expected a Tensor as initial value");
+  if (!(initial instanceof Tensor))
+    throw new MyelinError("INVALID_ARGUMENT", "variable: expected a Tensor as initial value");
   return new Variable(initial.shape, initial.dtype, { ...options, initial: () => initial.data.slice() });
 }

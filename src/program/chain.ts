@@ -42,7 +42,8 @@ export function microName(op: string, inputs: readonly TensorType[], output: Ten
   const lane = LANE[from];
   if (op === "cast") {
     const to = output.dtype;
-    if (from === to || (to === "int32" && lane === "i32") || (to === "uint8" && from === "bool")) return "copy";
+    if (from === to || (to === "int32" && lane === "i32") || (to === "uint8" && from === "bool"))
+      return "copy";
     if (to === "float32") return "cast_i32_f32";
     return `cast_${lane}_${to === "int32" ? "i32" : to === "bool" ? "bool" : "u8"}`;
   }
@@ -53,19 +54,28 @@ export function microName(op: string, inputs: readonly TensorType[], output: Ten
 
 /** Whether a node can be one instruction of a chain. */
 export function isChainNode(node: Node): boolean {
-  return node.op.kind === "elementwise" && microName(node.op.name, node.inputs, node.outputs[0]!) !== undefined;
+  return (
+    node.op.kind === "elementwise" && microName(node.op.name, node.inputs, node.outputs[0]!) !== undefined
+  );
 }
 
 function microIndex(op: string, inputs: readonly TensorType[], output: TensorType): number {
   const name = microName(op, inputs, output);
-  if (name === undefined) throw internal(`chain: ${op} on ${inputs.map(formatType).join(", ")} has no micro-op`);
+  if (name === undefined)
+    throw internal(`chain: ${op} on ${inputs.map(formatType).join(", ")} has no micro-op`);
   return MICRO_INDEX.get(name)!;
 }
 
 /** The chain of one elementwise op standing alone. */
 export function chainOfOne(op: string, inputs: readonly TensorType[], output: TensorType): Chain {
   const instruction = { micro: microIndex(op, inputs, output), operands: inputs.map((_, i) => i) };
-  return { inputs: inputs.length, shape: output.shape, inner: 1, instructions: [instruction], outputs: [{ value: inputs.length, reduction: 0 }] };
+  return {
+    inputs: inputs.length,
+    shape: output.shape,
+    inner: 1,
+    instructions: [instruction],
+    outputs: [{ value: inputs.length, reduction: 0 }],
+  };
 }
 
 /** Flattens a body graph. `shape` is the iteration space. */
@@ -82,7 +92,10 @@ export function chainOf(body: Graph, shape: Shape): Chain {
       continue;
     }
     index.set(node.outputs[0]!, body.inputs.length + instructions.length);
-    instructions.push({ micro: microIndex(node.op.name, node.inputs, node.outputs[0]!), operands: node.inputs.map((v) => index.get(v)!) });
+    instructions.push({
+      micro: microIndex(node.op.name, node.inputs, node.outputs[0]!),
+      operands: node.inputs.map((v) => index.get(v)!),
+    });
   }
   const outputs = body.outputs.map((v) => reductions.get(v) ?? { value: index.get(v)!, reduction: 0 });
   return { inputs: body.inputs.length, shape, inner, instructions, outputs };

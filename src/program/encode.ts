@@ -12,7 +12,16 @@ import { internal } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type Chain, chainOf, chainOfOne } from "./chain.ts";
-import { DTYPE_IDS, MICRO_OPS, type Opcode, OPCODES, opcodeHash, PROGRAM_MAGIC, PROGRAM_VERSION, SPACE_IDS } from "./opcodes.ts";
+import {
+  DTYPE_IDS,
+  MICRO_OPS,
+  OPCODES,
+  type Opcode,
+  opcodeHash,
+  PROGRAM_MAGIC,
+  PROGRAM_VERSION,
+  SPACE_IDS,
+} from "./opcodes.ts";
 import type { Program, Step } from "./program.ts";
 
 const ACCESS_IDS = { read: 1, write: 2, readwrite: 3 } as const;
@@ -24,7 +33,14 @@ export function hasOpcode(name: string): boolean {
 }
 
 export function encode(program: Program): Int32Array {
-  const words: number[] = [PROGRAM_MAGIC, PROGRAM_VERSION, opcodeHash(), program.slots.length, program.tensors.length, program.steps.length];
+  const words: number[] = [
+    PROGRAM_MAGIC,
+    PROGRAM_VERSION,
+    opcodeHash(),
+    program.slots.length,
+    program.tensors.length,
+    program.steps.length,
+  ];
   wide(words, program.arenaBytes);
   wide(words, program.constants.length);
   for (const slot of program.slots) {
@@ -51,16 +67,34 @@ function encodeStep(words: number[], program: Program, step: Step): void {
   const body: number[] = [];
   for (const [key, kind] of Object.entries((OPCODES[id] as Opcode).attrs)) encodeAttr(body, kind, attrs[key]);
   const rest = 3 + step.inputs.length + step.outputs.length + body.length;
-  words.push(id, rest, step.inputs.length, step.outputs.length, body.length, ...step.inputs, ...step.outputs, ...body);
+  words.push(
+    id,
+    rest,
+    step.inputs.length,
+    step.outputs.length,
+    body.length,
+    ...step.inputs,
+    ...step.outputs,
+    ...body,
+  );
 }
 
 /** Elementwise ops and fused steps share one opcode; a matmul's body becomes a chain. */
 function nativeForm(program: Program, step: Step): { name: string; attrs: Record<string, unknown> } {
   const types = step.inputs.map((t) => program.tensors[t]!);
   const output = program.tensors[step.outputs[0]!]!;
-  if (step.op.kind === "elementwise") return { name: "elementwise", attrs: { body: chainOfOne(step.op.name, types, output) } };
-  if (step.op.name === "fused") return { name: "elementwise", attrs: { body: chainOf(step.attrs.body as Graph, step.attrs.shape as number[]) } };
-  if (step.op.name === "matmul" && step.attrs.body) return { name: "matmul", attrs: { ...step.attrs, body: chainOf(step.attrs.body as Graph, output.shape) } };
+  if (step.op.kind === "elementwise")
+    return { name: "elementwise", attrs: { body: chainOfOne(step.op.name, types, output) } };
+  if (step.op.name === "fused")
+    return {
+      name: "elementwise",
+      attrs: { body: chainOf(step.attrs.body as Graph, step.attrs.shape as number[]) },
+    };
+  if (step.op.name === "matmul" && step.attrs.body)
+    return {
+      name: "matmul",
+      attrs: { ...step.attrs, body: chainOf(step.attrs.body as Graph, output.shape) },
+    };
   return { name: step.op.name, attrs: step.attrs };
 }
 
@@ -85,7 +119,8 @@ function encodeChain(words: number[], chain: Chain): void {
   wide(words, chain.inner);
   words.push(chain.instructions.length, chain.outputs.length);
   for (const i of chain.instructions) {
-    if (i.operands.length !== MICRO_OPS[i.micro]!.arity) throw internal(`micro-op ${MICRO_OPS[i.micro]!.name}: wrong arity`);
+    if (i.operands.length !== MICRO_OPS[i.micro]!.arity)
+      throw internal(`micro-op ${MICRO_OPS[i.micro]!.name}: wrong arity`);
     words.push(i.micro, ...i.operands);
   }
   for (const o of chain.outputs) words.push(o.value, o.reduction);

@@ -63,10 +63,39 @@ export const OPCODES: readonly Opcode[] = [
  * narrowed when written; a bool lane is 0 or 1.
  */
 const UNARY_F32 = [
-  "negative", "abs", "sign", "floor", "ceil", "round", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal",
-  "sin", "cos", "tanh", "sigmoid", "erf", "relu", "bitsToUniform",
+  "negative",
+  "abs",
+  "sign",
+  "floor",
+  "ceil",
+  "round",
+  "exp",
+  "expm1",
+  "log",
+  "log1p",
+  "sqrt",
+  "rsqrt",
+  "square",
+  "reciprocal",
+  "sin",
+  "cos",
+  "tanh",
+  "sigmoid",
+  "erf",
+  "relu",
+  "bitsToUniform",
 ] as const;
-const BINARY_F32 = ["add", "subtract", "multiply", "divide", "power", "minimum", "maximum", "mod", "floorDivide"] as const;
+const BINARY_F32 = [
+  "add",
+  "subtract",
+  "multiply",
+  "divide",
+  "power",
+  "minimum",
+  "maximum",
+  "mod",
+  "floorDivide",
+] as const;
 const COMPARE = ["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const;
 const UNARY_I32 = ["negative", "abs", "sign", "square"] as const;
 const BINARY_I32 = ["add", "subtract", "multiply", "minimum", "maximum", "mod", "floorDivide"] as const;
@@ -76,7 +105,8 @@ export interface MicroOp {
   readonly arity: 1 | 2 | 3;
 }
 
-const micro = (arity: 1 | 2 | 3, names: readonly string[], suffix = ""): MicroOp[] => names.map((n) => ({ name: n + suffix, arity }));
+const micro = (arity: 1 | 2 | 3, names: readonly string[], suffix = ""): MicroOp[] =>
+  names.map((n) => ({ name: n + suffix, arity }));
 
 export const MICRO_OPS: readonly MicroOp[] = [
   ...micro(1, ["copy"]), // any lanes, bit for bit
@@ -90,7 +120,14 @@ export const MICRO_OPS: readonly MicroOp[] = [
   ...micro(2, ["logicalAnd", "logicalOr"]), // int32 lanes 0 or 1
   ...micro(1, ["logicalNot"]),
   // cast_<from>_<to>: f32 to i32 truncates toward zero and saturates, NaN gives 0; to bool tests for non-zero; to u8 keeps the low 8 bits.
-  ...micro(1, ["cast_f32_i32", "cast_i32_f32", "cast_f32_bool", "cast_i32_bool", "cast_i32_u8", "cast_f32_u8"]),
+  ...micro(1, [
+    "cast_f32_i32",
+    "cast_i32_f32",
+    "cast_f32_bool",
+    "cast_i32_bool",
+    "cast_i32_u8",
+    "cast_f32_u8",
+  ]),
 ];
 
 /** Reductions a chain may end with, over the trailing elements of each row. */

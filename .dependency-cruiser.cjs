@@ -1,0 +1,68 @@
+// The arrows of docs/architecture.md as rules: `npm run lint` fails on any import that goes against them.
+// Each folder of src/ (or file beside them) lists what it may import from; its own folder is always allowed.
+
+const below = {
+  core: [],
+  graph: ["core"],
+  ops: ["core", "graph"],
+  autodiff: ["core", "graph", "ops"],
+  passes: ["core", "graph", "ops", "program"],
+  program: ["core", "graph", "ops"],
+  engine: ["core", "graph", "ops", "program"],
+  initializers: ["core", "graph"],
+  layers: ["core", "graph", "ops", "initializers"],
+  losses: ["core", "graph", "ops"],
+  metrics: ["core", "graph", "ops"],
+  optimizers: ["core", "graph", "ops"],
+  models: ["core", "graph", "ops", "layers", "initializers", "formats"],
+  data: ["core"],
+  formats: ["core"],
+  // The joint: the only file that knows the whole path.
+  "compile\\.ts": ["core", "graph", "ops", "autodiff", "passes", "program", "engine"],
+  "functions\\.ts": ["core", "graph", "ops", "autodiff", "engine", "compile\\.ts"],
+  training: [
+    "core",
+    "graph",
+    "ops",
+    "autodiff",
+    "engine",
+    "compile\\.ts",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "models",
+    "data",
+    "formats",
+  ],
+};
+
+const place = (name) => (name.endsWith("\\.ts") ? `^src/${name}$` : `^src/${name}/`);
+
+const arrows = Object.entries(below).map(([name, allowed]) => ({
+  name: `${name.replace("\\", "")} imports only from the left`,
+  severity: "error",
+  from: { path: place(name) },
+  to: { path: "^src/", pathNot: [place(name), ...allowed.map(place)] },
+}));
+
+module.exports = {
+  forbidden: [
+    ...arrows,
+    { name: "no cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "the core has no dependency",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "unknown"] },
+    },
+    {
+      name: "node: only where a machine is meant",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(engine/binding\\.ts|formats/|training/|models/saving\\.ts)" },
+      to: { dependencyTypes: ["core"] },
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: { parser: "swc", tsPreCompilationDeps: true, doNotFollow: { path: "node_modules" } },
+};
