@@ -49,7 +49,12 @@ const arrows = Object.entries(below).map(([name, allowed]) => ({
 module.exports = {
   forbidden: [
     ...arrows,
-    { name: "no cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "no cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
     {
       name: "the core has no dependency",
       severity: "error",
