@@ -1,12 +1,19 @@
 // Every kernel family, compiled once per CPU level by target_<level>.cc, and the level's table.
 // Each family file opens namespace myelin::MYELIN_LEVEL and an unnamed namespace inside it.
 
+#include "gemm.inl.h"
+#include "gemm_pack.inl.h"
+#include "move.inl.h"
+#include "random.inl.h"
+#include "reduce.inl.h"
+
 namespace myelin::MYELIN_LEVEL {
 namespace {
 
 constexpr KernelTable kTable = {
     MYELIN_LEVEL_NAME,
     kLanes,
+    {kTileRows, kTileVectors * kLanes},
 #define KERNEL(name, Signature) &name,
 #include "kernels.inc"
 #undef KERNEL

@@ -14,12 +14,17 @@
 #include <cstdint>
 
 #include "../cpu.h"
+#include "gemm.h"
+#include "move.h"
+#include "random.h"
+#include "reduce.h"
 
 namespace myelin {
 
 struct KernelTable {
   const char* level;
   int lanes;
+  GemmShape gemm_shape;
 #define KERNEL(name, Signature) Signature* name;
 #include "kernels.inc"
 #undef KERNEL

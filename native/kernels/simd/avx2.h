@@ -174,6 +174,40 @@ MYELIN_INLINE int32_t reduce_add(VecI a) {
   return _mm_cvtsi128_si32(_mm_add_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
 }
 
+MYELIN_INLINE Vec load_blocks(const float* p, int64_t stride) {
+  return {_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1)};
+}
+MYELIN_INLINE void transpose_blocks(Vec& a, Vec& b, Vec& c, Vec& d) {
+  const __m256 p = _mm256_unpacklo_ps(a.v, c.v), q = _mm256_unpacklo_ps(b.v, d.v);
+  const __m256 r = _mm256_unpackhi_ps(a.v, c.v), s = _mm256_unpackhi_ps(b.v, d.v);
+  a = {_mm256_unpacklo_ps(p, q)};
+  b = {_mm256_unpackhi_ps(p, q)};
+  c = {_mm256_unpacklo_ps(r, s)};
+  d = {_mm256_unpackhi_ps(r, s)};
+}
+
+MYELIN_INLINE void store_sums4(float* out, Vec a, Vec b, Vec c, Vec d) {
+  const __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(a.v, b.v), _mm256_hadd_ps(c.v, d.v));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+MYELIN_INLINE void transpose(Vec* r) {
+  __m256 t[8], u[8];
+  MYELIN_UNROLL for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i].v, r[i + 1].v);
+    t[i + 1] = _mm256_unpackhi_ps(r[i].v, r[i + 1].v);
+  }
+  MYELIN_UNROLL for (int i = 0; i < 8; i += 4) {
+    u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  MYELIN_UNROLL for (int i = 0; i < 4; ++i) {
+    r[i].v = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+    r[i + 4].v = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+  }
+}
+
 MYELIN_INLINE VecI load_u8(const uint8_t* p) {
   return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
 }

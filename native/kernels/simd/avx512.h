@@ -173,6 +173,54 @@ MYELIN_INLINE int32_t reduce_add(VecI a) {
   return _mm_cvtsi128_si32(_mm_add_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
 }
 
+MYELIN_INLINE Vec load_blocks(const float* p, int64_t stride) {
+  __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(p + stride), 1);
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * stride), 2);
+  return {_mm512_insertf32x4(v, _mm_loadu_ps(p + 3 * stride), 3)};
+}
+MYELIN_INLINE void transpose_blocks(Vec& a, Vec& b, Vec& c, Vec& d) {
+  const __m512 p = _mm512_unpacklo_ps(a.v, c.v), q = _mm512_unpacklo_ps(b.v, d.v);
+  const __m512 r = _mm512_unpackhi_ps(a.v, c.v), s = _mm512_unpackhi_ps(b.v, d.v);
+  a = {_mm512_unpacklo_ps(p, q)};
+  b = {_mm512_unpackhi_ps(p, q)};
+  c = {_mm512_unpacklo_ps(r, s)};
+  d = {_mm512_unpackhi_ps(r, s)};
+}
+
+MYELIN_INLINE void store_sums4(float* out, Vec a, Vec b, Vec c, Vec d) {
+  const __m256 x = _mm256_add_ps(_mm512_castps512_ps256(a.v), upper_half(a));
+  const __m256 y = _mm256_add_ps(_mm512_castps512_ps256(b.v), upper_half(b));
+  const __m256 z = _mm256_add_ps(_mm512_castps512_ps256(c.v), upper_half(c));
+  const __m256 w = _mm256_add_ps(_mm512_castps512_ps256(d.v), upper_half(d));
+  const __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(x, y), _mm256_hadd_ps(z, w));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+MYELIN_INLINE void transpose(Vec* r) {
+  __m512 t[16], u[16];
+  MYELIN_UNROLL for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i].v, r[i + 1].v);
+    t[i + 1] = _mm512_unpackhi_ps(r[i].v, r[i + 1].v);
+  }
+  // u[4g + c]: rows 4g .. 4g + 3 of column c in each 128-bit quarter.
+  MYELIN_UNROLL for (int i = 0; i < 16; i += 4) {
+    u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+    u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  MYELIN_UNROLL for (int c = 0; c < 4; ++c) {
+    const __m512 low01 = _mm512_shuffle_f32x4(u[c], u[c + 4], 0x44);
+    const __m512 high01 = _mm512_shuffle_f32x4(u[c], u[c + 4], 0xee);
+    const __m512 low23 = _mm512_shuffle_f32x4(u[c + 8], u[c + 12], 0x44);
+    const __m512 high23 = _mm512_shuffle_f32x4(u[c + 8], u[c + 12], 0xee);
+    r[c].v = _mm512_shuffle_f32x4(low01, low23, 0x88);
+    r[c + 4].v = _mm512_shuffle_f32x4(low01, low23, 0xdd);
+    r[c + 8].v = _mm512_shuffle_f32x4(high01, high23, 0x88);
+    r[c + 12].v = _mm512_shuffle_f32x4(high01, high23, 0xdd);
+  }
+}
+
 MYELIN_INLINE VecI load_u8(const uint8_t* p) {
   return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }

@@ -169,6 +169,28 @@ MYELIN_INLINE float reduce_max(Vec a) {
 }
 MYELIN_INLINE int32_t reduce_add(VecI a) { return vaddvq_s32(a.v); }
 
+MYELIN_INLINE Vec load_blocks(const float* p, int64_t) { return load(p); }
+MYELIN_INLINE void transpose_blocks(Vec& a, Vec& b, Vec& c, Vec& d) {
+  const float32x4_t p = vzip1q_f32(a.v, c.v), q = vzip1q_f32(b.v, d.v);
+  const float32x4_t r = vzip2q_f32(a.v, c.v), s = vzip2q_f32(b.v, d.v);
+  a = {vzip1q_f32(p, q)};
+  b = {vzip2q_f32(p, q)};
+  c = {vzip1q_f32(r, s)};
+  d = {vzip2q_f32(r, s)};
+}
+
+MYELIN_INLINE void store_sums4(float* out, Vec a, Vec b, Vec c, Vec d) {
+  vst1q_f32(out, vpaddq_f32(vpaddq_f32(a.v, b.v), vpaddq_f32(c.v, d.v)));
+}
+MYELIN_INLINE void transpose(Vec* r) {
+  const float32x4_t ab_low = vzip1q_f32(r[0].v, r[2].v), ab_high = vzip2q_f32(r[0].v, r[2].v);
+  const float32x4_t cd_low = vzip1q_f32(r[1].v, r[3].v), cd_high = vzip2q_f32(r[1].v, r[3].v);
+  r[0].v = vzip1q_f32(ab_low, cd_low);
+  r[1].v = vzip2q_f32(ab_low, cd_low);
+  r[2].v = vzip1q_f32(ab_high, cd_high);
+  r[3].v = vzip2q_f32(ab_high, cd_high);
+}
+
 MYELIN_INLINE VecI load_u8(const uint8_t* p) { return {int32x4_t{p[0], p[1], p[2], p[3]}}; }
 MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
   const uint16x4_t words = vmovn_u32(as_bits(a));

@@ -229,6 +229,36 @@ MYELIN_INLINE int32_t reduce_add(VecI a) {
   return static_cast<int32_t>(u[0] + u[1] + u[2] + u[3]);
 }
 
+// Blocks are runs of four lanes. load_blocks reads block b from p + b * stride; transpose_blocks makes
+// of each four blocks at one place in a, b, c, d the 4 x 4 transpose of them.
+MYELIN_INLINE Vec load_blocks(const float* p, int64_t) { return load(p); }
+MYELIN_INLINE void transpose_blocks(Vec& a, Vec& b, Vec& c, Vec& d) {
+  const RawF p = __builtin_shufflevector(a.v, c.v, 0, 4, 1, 5);
+  const RawF q = __builtin_shufflevector(b.v, d.v, 0, 4, 1, 5);
+  const RawF r = __builtin_shufflevector(a.v, c.v, 2, 6, 3, 7);
+  const RawF s = __builtin_shufflevector(b.v, d.v, 2, 6, 3, 7);
+  a = {__builtin_shufflevector(p, q, 0, 4, 1, 5)};
+  b = {__builtin_shufflevector(p, q, 2, 6, 3, 7)};
+  c = {__builtin_shufflevector(r, s, 0, 4, 1, 5)};
+  d = {__builtin_shufflevector(r, s, 2, 6, 3, 7)};
+}
+
+// out[i] = sum of a[i]'s lanes for four vectors at once; fixed order, not that of reduce_add.
+MYELIN_INLINE void store_sums4(float* out, Vec a, Vec b, Vec c, Vec d) {
+  out[0] = reduce_add(a);
+  out[1] = reduce_add(b);
+  out[2] = reduce_add(c);
+  out[3] = reduce_add(d);
+}
+// Transposes the kLanes x kLanes matrix whose rows are r[0] .. r[kLanes - 1].
+MYELIN_INLINE void transpose(Vec* r) {
+  const RawF a = r[0].v, b = r[1].v, c = r[2].v, d = r[3].v;
+  r[0].v = RawF{a[0], b[0], c[0], d[0]};
+  r[1].v = RawF{a[1], b[1], c[1], d[1]};
+  r[2].v = RawF{a[2], b[2], c[2], d[2]};
+  r[3].v = RawF{a[3], b[3], c[3], d[3]};
+}
+
 // Bytes: kLanes of them, widened without sign; storing keeps the low eight bits of each lane.
 MYELIN_INLINE VecI load_u8(const uint8_t* p) { return {RawI{p[0], p[1], p[2], p[3]}}; }
 MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
