@@ -3,9 +3,16 @@
 
 import type { DType, HostArray } from "../core/dtype.ts";
 import { allocateHost } from "../core/dtype.ts";
-import { MyelinError } from "../core/errors.ts";
-import { formatShape, type Shape, sizeOf, type TensorType } from "../core/shape.ts";
+import { describe, MyelinError } from "../core/errors.ts";
+import { formatShape, type Shape, sameType, sizeOf, type TensorType } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
+
+/** Where the current value lies once an engine holds it. The engine side sets it; nothing else needs to know. */
+export interface Residence {
+  /** A fresh host copy of the current value; waits for a running step. */
+  read(): HostArray;
+  write(data: HostArray): void;
+}
 
 export interface VariableOptions {
   name?: string;
@@ -19,7 +26,10 @@ export class Variable implements TensorType {
   readonly dtype: DType;
   name: string;
   trainable: boolean;
+  /** @internal Undefined while no engine has seen the variable; its value is then kept here on the host. */
+  residence: Residence | undefined;
   private readonly initial: (() => HostArray) | undefined;
+  private host: HostArray | undefined;
 
   constructor(shape: Shape, dtype: DType = "float32", options: VariableOptions = {}) {
     this.shape = shape;
@@ -29,16 +39,43 @@ export class Variable implements TensorType {
     this.initial = options.initial;
   }
 
-  /** @internal A fresh host copy of the starting value. */
+  /** @internal A fresh host copy of the value to start from: what was last written, else drawn (once) or zeros. */
   makeInitial(): HostArray {
-    const data = this.initial?.() ?? allocateHost(this.dtype, sizeOf(this.shape));
-    if (data.length !== sizeOf(this.shape)) {
+    if (!this.host) {
+      const data = this.initial?.() ?? allocateHost(this.dtype, sizeOf(this.shape));
+      if (data.length !== sizeOf(this.shape)) {
+        throw new MyelinError(
+          "SHAPE_MISMATCH",
+          `Variable ${this.name}: initial value has ${data.length} elements, shape ${formatShape(this.shape)} needs ${sizeOf(this.shape)}`,
+        );
+      }
+      this.host = data;
+    }
+    return this.host.slice();
+  }
+
+  /** The current value, wherever it lies. Waits for a running step to finish. */
+  read(): Tensor {
+    return new Tensor(this.residence?.read() ?? this.makeInitial(), this.shape, this.dtype);
+  }
+
+  /** Gives the variable a new value of the same shape and dtype. */
+  write(value: Tensor): void {
+    if (!(value instanceof Tensor) || !sameType(this, value)) {
+      const came = value instanceof Tensor ? `${value.dtype}${formatShape(value.shape)}` : describe(value);
       throw new MyelinError(
         "SHAPE_MISMATCH",
-        `Variable ${this.name}: initial value has ${data.length} elements, shape ${formatShape(this.shape)} needs ${sizeOf(this.shape)}`,
+        `Variable ${this.name}: expected ${this.dtype}${formatShape(this.shape)}, got ${came}`,
       );
     }
-    return data;
+    if (this.residence) this.residence.write(value.data);
+    else this.host = value.data.slice();
+  }
+
+  /** @internal Drops the host copy once an engine holds the value. */
+  moveTo(residence: Residence): void {
+    this.residence = residence;
+    this.host = undefined;
   }
 }
 
