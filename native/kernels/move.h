@@ -1,5 +1,5 @@
-// Contracts of the kernels that move 4-byte elements, whatever their type; other moves are memcpy and plain loops in
-// native/ops.
+// Contracts of the kernels that move 4-byte elements, whatever their type; other moves are memcpy
+// and plain loops in native/ops.
 #ifndef MYELIN_KERNELS_MOVE_H_
 #define MYELIN_KERNELS_MOVE_H_
 
@@ -7,9 +7,10 @@
 
 namespace myelin {
 
-// to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < cols; strides in elements. Both may be split.
-using Transpose32 = void(const float* from, int64_t from_stride, int64_t rows, int64_t cols, float* to,
-                         int64_t to_stride);
+// to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < cols; strides in elements.
+// Both may be split.
+using Transpose32 = void(const float* from, int64_t from_stride, int64_t rows, int64_t cols,
+                         float* to, int64_t to_stride);
 
 // to[i] += from[i].
 using AccumulateF32 = void(float* to, const float* from, int64_t n);

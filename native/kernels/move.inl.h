@@ -3,8 +3,8 @@
 namespace myelin::MYELIN_LEVEL {
 namespace {
 
-// A tile is kLanes rows by four columns: four loads gather it, one 4 x 4 transpose of blocks turns it, and what is
-// stored are whole vectors (at 16 lanes whole cache lines).
+// A tile is kLanes rows by four columns: four loads gather it, one 4 x 4 transpose of blocks turns
+// it, and what is stored are whole vectors (at 16 lanes whole cache lines).
 void transpose_32(const float* from, int64_t from_stride, int64_t rows, int64_t cols, float* to,
                   int64_t to_stride) {
   const int64_t full_rows = rows / kLanes * kLanes, full_cols = cols / 4 * 4;

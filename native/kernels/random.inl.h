@@ -16,7 +16,8 @@ void random_bits(uint32_t key_low, uint32_t key_high, uint32_t stream, uint32_t 
   }
   const VecI m0 = broadcast(static_cast<int32_t>(0xd2511f53u));
   const VecI m1 = broadcast(static_cast<int32_t>(0xcd9e8d57u));
-  // Lane 4 * l + j holds block j * kLanes / 4 + l: after the transpose, vector j then holds whole blocks in order.
+  // Lane 4 * l + j holds block j * kLanes / 4 + l: after the transpose, vector j then holds whole
+  // blocks in order.
   int32_t order[kLanes];
   for (int i = 0; i < kLanes; ++i) order[i] = i % 4 * (kLanes / 4) + i / 4;
   const VecI lanes = load(order);

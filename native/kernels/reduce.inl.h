@@ -17,7 +17,8 @@ struct VectorOf<int32_t> {
 MYELIN_INLINE Vec maximum_or_nan(Vec a, Vec b) { return select(unordered(b, b), b, max(b, a)); }
 MYELIN_INLINE Vec minimum_or_nan(Vec a, Vec b) { return select(unordered(b, b), b, min(b, a)); }
 
-// apply() of vectors and of scalars, and the identity. Integers wrap, so their scalars are unsigned inside.
+// apply() of vectors and of scalars, and the identity. Integers wrap, so their scalars are unsigned
+// inside.
 struct Sum {
   static MYELIN_INLINE Vec apply(Vec a, Vec b) { return a + b; }
   static MYELIN_INLINE VecI apply(VecI a, VecI b) { return a + b; }
@@ -99,8 +100,8 @@ MYELIN_INLINE V tree8(const V* a) {
                    Op::apply(Op::apply(a[4], a[5]), Op::apply(a[6], a[7])));
 }
 
-// Eight accumulators hide the latency of an addition (four cycles, two a cycle). They are folded into the total every
-// 16 rounds, so a lane's chain is 16 + n / (128 * kLanes) long.
+// Eight accumulators hide the latency of an addition (four cycles, two a cycle). They are folded
+// into the total every 16 rounds, so a lane's chain is 16 + n / (128 * kLanes) long.
 template <class Op, class T>
 MYELIN_INLINE T reduce_row(const T* x, int64_t n) {
   using V = typename VectorOf<T>::Type;
@@ -165,7 +166,8 @@ MYELIN_INLINE void columns_pass(const T* x, int64_t cols, int64_t stride, T* out
   store_partial(out + c, first ? rest : Op::apply(load_partial(out + c, n), rest), n);
 }
 
-// Eight rows at a time: eight read streams, which the prefetchers follow, and an eighth of the traffic to out.
+// Eight rows at a time: eight read streams, which the prefetchers follow, and an eighth of the
+// traffic to out.
 template <class Op, class T>
 MYELIN_INLINE void reduce_columns_plain(const T* x, int64_t rows, int64_t cols, int64_t stride,
                                         T* out) {
@@ -236,21 +238,20 @@ MYELIN_INLINE void arg_columns(const T* x, int64_t rows, int64_t cols, int64_t s
   }
 }
 
-#define MYELIN_REDUCTION(name, Op, T, suffix)                                              \
-  void name##_rows_##suffix(const T* x, int64_t rows, int64_t n, T* out) {                 \
-    reduce_rows<Op>(x, rows, n, out);                                                      \
-  }                                                                                        \
-  void name##_columns_##suffix(const T* x, int64_t rows, int64_t cols, int64_t stride,     \
-                               T* out) {                                                   \
-    reduce_columns<Op>(x, rows, cols, stride, out);                                        \
+#define MYELIN_REDUCTION(name, Op, T, suffix)                                                    \
+  void name##_rows_##suffix(const T* x, int64_t rows, int64_t n, T* out) {                       \
+    reduce_rows<Op>(x, rows, n, out);                                                            \
+  }                                                                                              \
+  void name##_columns_##suffix(const T* x, int64_t rows, int64_t cols, int64_t stride, T* out) { \
+    reduce_columns<Op>(x, rows, cols, stride, out);                                              \
   }
-#define MYELIN_ARG_REDUCTION(name, Op, T, suffix)                                          \
-  void name##_rows_##suffix(const T* x, int64_t rows, int64_t n, int32_t* out) {           \
-    arg_rows<Op>(x, rows, n, out);                                                         \
-  }                                                                                        \
-  void name##_columns_##suffix(const T* x, int64_t rows, int64_t cols, int64_t stride,     \
-                               int32_t* out) {                                             \
-    arg_columns<Op>(x, rows, cols, stride, out);                                           \
+#define MYELIN_ARG_REDUCTION(name, Op, T, suffix)                                      \
+  void name##_rows_##suffix(const T* x, int64_t rows, int64_t n, int32_t* out) {       \
+    arg_rows<Op>(x, rows, n, out);                                                     \
+  }                                                                                    \
+  void name##_columns_##suffix(const T* x, int64_t rows, int64_t cols, int64_t stride, \
+                               int32_t* out) {                                         \
+    arg_columns<Op>(x, rows, cols, stride, out);                                       \
   }
 MYELIN_REDUCTION(sum, Sum, float, f32)
 MYELIN_REDUCTION(sum, Sum, int32_t, i32)

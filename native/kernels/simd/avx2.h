@@ -175,7 +175,8 @@ MYELIN_INLINE int32_t reduce_add(VecI a) {
 }
 
 MYELIN_INLINE Vec load_blocks(const float* p, int64_t stride) {
-  return {_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1)};
+  return {
+      _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1)};
 }
 MYELIN_INLINE void transpose_blocks(Vec& a, Vec& b, Vec& c, Vec& d) {
   const __m256 p = _mm256_unpacklo_ps(a.v, c.v), q = _mm256_unpacklo_ps(b.v, d.v);

@@ -229,8 +229,8 @@ MYELIN_INLINE int32_t reduce_add(VecI a) {
   return static_cast<int32_t>(u[0] + u[1] + u[2] + u[3]);
 }
 
-// Blocks are runs of four lanes. load_blocks reads block b from p + b * stride; transpose_blocks makes
-// of each four blocks at one place in a, b, c, d the 4 x 4 transpose of them.
+// Blocks are runs of four lanes. load_blocks reads block b from p + b * stride; transpose_blocks
+// makes of each four blocks at one place in a, b, c, d the 4 x 4 transpose of them.
 MYELIN_INLINE Vec load_blocks(const float* p, int64_t) { return load(p); }
 MYELIN_INLINE void transpose_blocks(Vec& a, Vec& b, Vec& c, Vec& d) {
   const RawF p = __builtin_shufflevector(a.v, c.v, 0, 4, 1, 5);
