@@ -49,6 +49,8 @@ export interface Engine {
   readonly name: "native" | "reference";
   /** Names of composites and fused steps this engine runs whole; others are expanded before it sees them. */
   readonly composites: ReadonlySet<string>;
+  /** "float64" when float32 tensors are stored and computed as doubles; "float32" when absent. */
+  readonly precision?: "float32" | "float64";
   info(): EngineInfo;
   /** Zero-filled. Freed by dispose, or when the handle is collected. */
   allocate(type: TensorType): DeviceBuffer;

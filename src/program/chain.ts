@@ -59,6 +59,11 @@ export function isChainNode(node: Node): boolean {
   );
 }
 
+/** Whether a node is a reduction a chain may end with. Whether its axes are trailing is for the caller to know. */
+export function isChainReduction(node: Node): boolean {
+  return CHAIN_REDUCTIONS.indexOf(node.op.name as (typeof CHAIN_REDUCTIONS)[number]) > 0;
+}
+
 function microIndex(op: string, inputs: readonly TensorType[], output: TensorType): number {
   const name = microName(op, inputs, output);
   if (name === undefined)

@@ -1,0 +1,48 @@
+// dedupe: the same op on the same inputs with the same attributes gives the same result, so it is computed once.
+// Random draws differ in their `stream` attribute and stay apart.
+
+import { Tensor } from "../core/tensor.ts";
+import type { Graph, Node, Value } from "../graph/graph.ts";
+import { rewrite } from "../graph/rewrite.ts";
+
+export function dedupe(graph: Graph): Graph {
+  const ids = new Map<unknown, number>();
+  const idOf = (x: unknown): number => {
+    let id = ids.get(x);
+    if (id === undefined) ids.set(x, (id = ids.size));
+    return id;
+  };
+  const known = new Map<string, Node>();
+  return rewrite(graph, (node, to) => {
+    if (node.op.pure === false) {
+      to.copy(node);
+      return;
+    }
+    const inputs = node.inputs.map((v) => idOf(to.of(v)));
+    const key = `${idOf(node.op)}(${inputs.join(",")}){${attrsKey(node, idOf)}}`;
+    const same = known.get(key);
+    if (same) same.outputs.forEach((v, i) => to.replace(node.outputs[i] as Value, v));
+    else known.set(key, to.copy(node));
+  });
+}
+
+/** Tensors above this many elements are told apart by identity only: comparing them costs more than a copy is worth. */
+const COMPARE_UP_TO = 64;
+
+function attrsKey(node: Node, idOf: (x: unknown) => number): string {
+  return Object.keys(node.attrs)
+    .sort()
+    .map((name) => `${name}:${valueKey(node.attrs[name], idOf)}`)
+    .join(";");
+}
+
+function valueKey(value: unknown, idOf: (x: unknown) => number): string {
+  if (value instanceof Tensor) {
+    if (value.size > COMPARE_UP_TO) return `#${idOf(value)}`;
+    // Object.is semantics: -0 and 0 are different constants, every NaN is the same.
+    return `${value.dtype}[${value.shape}]${Array.from(value.data, (x) => (Object.is(x, -0) ? "-0" : x))}`;
+  }
+  if (Array.isArray(value)) return `[${value.map((v) => valueKey(v, idOf)).join(",")}]`;
+  if (typeof value === "object" && value !== null) return `#${idOf(value)}`;
+  return Object.is(value, -0) ? "-0" : `${typeof value} ${String(value)}`;
+}

@@ -1,0 +1,1 @@
+export { prune as fold } from "./prune.ts";

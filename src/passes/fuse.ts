@@ -1,0 +1,1 @@
+export { prune as fuse } from "./prune.ts";
