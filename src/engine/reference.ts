@@ -88,7 +88,8 @@ interface Run {
  */
 export class ReferenceEngine implements Engine {
   readonly name = "reference";
-  readonly composites: ReadonlySet<string> = new Set();
+  /** checkLabels means something only where it runs. */
+  readonly composites: ReadonlySet<string> = new Set(["checkLabels"]);
   readonly precision: "float32" | "float64";
   private readonly checkNaN: boolean;
   /** Scratch of the step under way; one for all Programs, as large as the largest needs. */

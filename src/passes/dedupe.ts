@@ -2,14 +2,14 @@
 // Random draws differ in their `stream` attribute and stay apart.
 
 import { Tensor } from "../core/tensor.ts";
-import type { Graph, Node, Value } from "../graph/graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
 import { rewrite } from "../graph/rewrite.ts";
 
 export function dedupe(graph: Graph): Graph {
   const ids = new Map<unknown, number>();
   const idOf = (x: unknown): number => {
-    let id = ids.get(x);
-    if (id === undefined) ids.set(x, (id = ids.size));
+    const id = ids.get(x) ?? ids.size;
+    ids.set(x, id);
     return id;
   };
   const known = new Map<string, Node>();
@@ -21,8 +21,13 @@ export function dedupe(graph: Graph): Graph {
     const inputs = node.inputs.map((v) => idOf(to.of(v)));
     const key = `${idOf(node.op)}(${inputs.join(",")}){${attrsKey(node, idOf)}}`;
     const same = known.get(key);
-    if (same) same.outputs.forEach((v, i) => to.replace(node.outputs[i] as Value, v));
-    else known.set(key, to.copy(node));
+    if (!same) {
+      known.set(key, to.copy(node));
+      return;
+    }
+    node.outputs.forEach((v, i) => {
+      to.replace(v, same.outputs[i]!);
+    });
   });
 }
 

@@ -31,7 +31,9 @@ function replaceBy(node: Node, body: Graph, to: Rewriter): void {
   for (const part of body.nodes) {
     const inputs = part.inputs.map((v) => map.get(v)!);
     const copy = to.append(makeNode(part.op, inputs, part.attrs, part.outputs, node.where));
-    part.outputs.forEach((v, i) => map.set(v, copy.outputs[i]!));
+    part.outputs.forEach((v, i) => {
+      map.set(v, copy.outputs[i]!);
+    });
   }
   node.outputs.forEach((v, i) => {
     to.replace(v, map.get(body.outputs[i]!)!);

@@ -1,1 +1,147 @@
-export { prune as fuse } from "./prune.ts";
+// fuse: elementwise nodes that iterate over the same shape run as one `fused` step, tile by tile, so that what passes
+// between them never leaves the cache; a chain on a matrix product becomes its epilogue. Small chains join even when they
+// have nothing to do with each other: for them the number of steps is what costs.
+
+import { sizeOf } from "../core/shape.ts";
+import { type Graph, makeNode, type Node, Value } from "../graph/graph.ts";
+import { fusedOp } from "../ops/fused.ts";
+import { isChainReduction } from "../program/chain.ts";
+import { Clusters, type Unit } from "./clusters.ts";
+
+/** Up to this many elements a step costs more than its work: hundreds of nanoseconds against a few lanes. */
+const SMALL = 64;
+
+export function fuse(graph: Graph): Graph {
+  const clusters = new Clusters(graph);
+  absorbProducers(clusters);
+  shareProducers(clusters);
+  joinSiblings(clusters);
+  takeIntoProducts(clusters);
+  return rebuild(graph, clusters);
+}
+
+/** A node all of whose readers are in one chain joins it: its result need not exist in memory. */
+function absorbProducers(clusters: Clusters): void {
+  for (let n = clusters.nodes.length - 1; n >= 0; n--) {
+    const node = clusters.nodes[n]!;
+    const readers = clusters.readersOf(node.outputs[0]!);
+    if (readers.length === 0) continue;
+    const reader = clusters.unitOf(readers[0]!);
+    if (
+      readers.every((r) => clusters.unitOf(r) === reader) &&
+      !clusters.isNeededOutside(node.outputs[0]!, reader)
+    ) {
+      clusters.join(clusters.unitOf(node), reader);
+    }
+  }
+}
+
+/** A node that others need too joins a chain that reads it: its result is written, but not read back by the chain. */
+function shareProducers(clusters: Clusters): void {
+  for (const node of clusters.nodes) {
+    for (const reader of clusters.readersOf(node.outputs[0]!))
+      clusters.join(clusters.unitOf(node), clusters.unitOf(reader));
+  }
+}
+
+/** Chains that read the same tensor join, and small ones whatever they read. */
+function joinSiblings(clusters: Clusters): void {
+  const byShape = new Map<string, Unit[]>();
+  for (const unit of [...clusters.units]) {
+    if (!unit.shape) continue;
+    const peers = byShape.get(unit.shape.join()) ?? [];
+    const inputs = new Set(clusters.inputsOf(unit).filter((v) => sizeOf(v.shape) > SMALL));
+    const small = sizeOf(unit.shape) <= SMALL;
+    const peer = peers.findIndex(
+      (p) => (small || clusters.inputsOf(p).some((v) => inputs.has(v))) && clusters.join(p, unit),
+    );
+    if (peer < 0) peers.push(unit);
+    else peers[peer] = clusters.unitOf(unit.nodes[0]!);
+    byShape.set(unit.shape.join(), peers);
+  }
+}
+
+/** A chain on a product of its own shape is computed while the product's tile is in cache. */
+function takeIntoProducts(clusters: Clusters): void {
+  for (const node of clusters.nodes) {
+    const product = node.outputs[0]!;
+    if (node.op.name !== "matmul" || node.attrs.body || product.dtype !== "float32") continue;
+    const readers = new Set(clusters.readersOf(product).map((r) => clusters.unitOf(r)));
+    const whole = [...readers].filter((u) => !clusters.isNeededOutside(product, u));
+    [...whole, ...readers].some((u) => clusters.joinProduct(clusters.unitOf(node), u));
+  }
+}
+
+function rebuild(graph: Graph, clusters: Clusters): Graph {
+  const map = new Map<Value, Value>();
+  const of = (v: Value): Value => map.get(v) ?? v;
+  const nodes = clusters.ordered().map((unit) => {
+    const node = unit.nodes.length === 1 ? copyOf(unit.nodes[0]!, of) : fusedNode(unit, clusters, of);
+    const outputs = unit.nodes.length === 1 ? unit.nodes[0]!.outputs : stepOutputs(unit, clusters);
+    outputs.forEach((v, i) => {
+      if (node.outputs[i] !== v) map.set(v, node.outputs[i]!);
+    });
+    return node;
+  });
+  return { ...graph, nodes, outputs: graph.outputs.map(of) };
+}
+
+function copyOf(node: Node, of: (v: Value) => Value): Node {
+  const inputs = node.inputs.map(of);
+  return inputs.every((v, i) => v === node.inputs[i])
+    ? node
+    : makeNode(node.op, inputs, node.attrs, node.outputs, node.where);
+}
+
+/** The Values a unit hands out. A product's epilogue must have a float32 result of full shape first. */
+function stepOutputs(unit: Unit, clusters: Clusters): Value[] {
+  const outputs = clusters.outputsOf(unit);
+  if (!unit.product) return outputs;
+  const main =
+    outputs.find((v) => v.dtype === "float32" && v.node !== unit.product) ?? unit.product.outputs[0]!;
+  return [main, ...outputs.filter((v) => v !== main)];
+}
+
+function fusedNode(unit: Unit, clusters: Clusters, of: (v: Value) => Value): Node {
+  const { product } = unit;
+  const own = product ? product.inputs : [];
+  const inner = new Map<Value, Value>();
+  const bodyInputs: Value[] = [];
+  const addInput = (v: Value): void => {
+    const input = new Value({ shape: v.shape, dtype: v.dtype }, null, bodyInputs.length);
+    bodyInputs.push(input);
+    inner.set(v, input);
+  };
+  const members = unit.nodes.filter((n) => n !== product);
+  const made = new Set(members.flatMap((n) => n.outputs));
+  const outside = new Set(members.flatMap((n) => n.inputs).filter((v) => !made.has(v) && v.node !== product));
+  if (product) addInput(product.outputs[0]!);
+  outside.forEach(addInput);
+  const bodyNodes = members.map((n) => {
+    const copy = makeNode(n.op, n.inputs.map((v) => inner.get(v)!), n.attrs, n.outputs, n.where); // biome-ignore format: one call
+    n.outputs.forEach((v, i) => {
+      inner.set(v, copy.outputs[i]!);
+    });
+    return copy;
+  });
+  const outputs = stepOutputs(unit, clusters);
+  const bodyOutputs = outputs.map((v) => inner.get(v)!);
+  const body: Graph = {
+    inputs: bodyInputs,
+    nodes: bodyNodes,
+    outputs: bodyOutputs,
+    updates: outputs.map(() => undefined),
+  };
+  const inputs = [...own, ...outside].map(of);
+  const where = commonPath(unit.nodes);
+  if (product) return makeNode(product.op, inputs, { ...product.attrs, body }, outputs, where);
+  return makeNode(fusedOp, inputs, { shape: unit.shape!, body }, outputs, where);
+}
+
+/** The layer path all nodes share. */
+function commonPath(nodes: readonly Node[]): string {
+  const paths = nodes.filter((n) => !isChainReduction(n)).map((n) => n.where.split("/"));
+  const [first = []] = paths;
+  const differs = first.findIndex((part, i) => paths.some((p) => p[i] !== part));
+  return (differs < 0 ? first : first.slice(0, differs)).join("/");
+}
