@@ -1,0 +1,96 @@
+// The public namespace `losses`, and how a name, object or function given to compile becomes a Loss.
+
+import { describe, MyelinError, unknownName } from "../core/errors.ts";
+import { categoricalHinge, hinge, squaredHinge } from "./hinge.ts";
+import { FunctionLoss, Loss, type LossConfig, type LossFunction } from "./loss.ts";
+import {
+  binaryCrossentropy,
+  categoricalCrossentropy,
+  klDivergence,
+  sparseCategoricalCrossentropy,
+} from "./probability.ts";
+import {
+  cosineSimilarity,
+  huber,
+  logCosh,
+  meanAbsoluteError,
+  meanAbsolutePercentageError,
+  meanSquaredError,
+  meanSquaredLogarithmicError,
+  poisson,
+} from "./regression.ts";
+
+export * from "./hinge.ts";
+export { Loss, type LossConfig, type LossFunction, type LossOptions, type Reduction } from "./loss.ts";
+export {
+  binaryCrossentropy,
+  type CrossentropyOptions,
+  categoricalCrossentropy,
+  klDivergence,
+  type SmoothedCrossentropyOptions,
+  sparseCategoricalCrossentropy,
+} from "./probability.ts";
+export * from "./regression.ts";
+
+const BY_NAME = {
+  meanSquaredError,
+  meanAbsoluteError,
+  meanAbsolutePercentageError,
+  meanSquaredLogarithmicError,
+  huber,
+  logCosh,
+  poisson,
+  cosineSimilarity,
+  binaryCrossentropy,
+  categoricalCrossentropy,
+  sparseCategoricalCrossentropy,
+  klDivergence,
+  hinge,
+  squaredHinge,
+  categoricalHinge,
+} as const;
+
+const ALIASES = {
+  mse: "meanSquaredError",
+  MSE: "meanSquaredError",
+  mae: "meanAbsoluteError",
+  MAE: "meanAbsoluteError",
+  mape: "meanAbsolutePercentageError",
+  MAPE: "meanAbsolutePercentageError",
+  msle: "meanSquaredLogarithmicError",
+  MSLE: "meanSquaredLogarithmicError",
+  bce: "binaryCrossentropy",
+  BCE: "binaryCrossentropy",
+  kld: "klDivergence",
+  KLD: "klDivergence",
+} as const;
+
+export type LossName = keyof typeof BY_NAME | keyof typeof ALIASES;
+
+/** What `compile` accepts as a loss. */
+export type LossLike = LossName | Loss | LossFunction | LossConfig;
+
+const factories: Readonly<Record<string, (options?: object) => Loss>> = {
+  ...BY_NAME,
+  ...Object.fromEntries(Object.entries(ALIASES).map(([alias, name]) => [alias, BY_NAME[name]])),
+};
+
+/** Makes a Loss of a name ("mse", "binaryCrossentropy", ...), a function of Values, a saved config or a Loss. */
+export function get(loss: LossLike, where = "losses.get"): Loss {
+  if (loss instanceof Loss) return loss;
+  if (typeof loss === "function") return new FunctionLoss(loss);
+  if (typeof loss === "string") return factory(where, loss)();
+  if (typeof loss === "object" && loss !== null && typeof loss.name === "string") {
+    return factory(where, loss.name)(loss.options);
+  }
+  throw new MyelinError(
+    "INVALID_OPTION",
+    `${where}: expected loss to be a name, a Loss or a function, got ${describe(loss)}`,
+  );
+}
+
+function factory(where: string, name: string): (options?: object) => Loss {
+  const found = Object.hasOwn(factories, name) ? factories[name] : undefined;
+  if (!found) throw unknownName(where, "loss", name, Object.keys(factories));
+  return found;
+}

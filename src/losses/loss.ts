@@ -1,0 +1,174 @@
+// What a loss is: targets and predictions in, one number per sample (`call`) or one for the batch (`apply`) out,
+// written with ops, so that its gradient comes by itself. The losses themselves are in the files beside this one.
+
+import { describe, MyelinError } from "../core/errors.ts";
+import { checkOneOf } from "../core/options.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import type { Value } from "../graph/graph.ts";
+import * as ops from "../ops/index.ts";
+
+/** How the values of a batch become its loss. "mean" is another name of "sumOverBatchSize": the mean over all values. */
+export type Reduction = "sumOverBatchSize" | "mean" | "sum" | "none";
+
+const REDUCTIONS: readonly Reduction[] = ["sumOverBatchSize", "mean", "sum", "none"];
+
+export interface LossOptions {
+  /** Default "sumOverBatchSize". */
+  reduction?: Reduction;
+  /** The name that logs and errors use; defaults to the loss's own. */
+  name?: string;
+}
+
+export const LOSS_OPTIONS = ["reduction", "name"] as const;
+
+/** A loss as a plain function: per-sample values of shape [batch, ...] (their mean is taken) or a scalar. */
+export type LossFunction = (yTrue: Value, yPred: Value) => Value;
+
+/**
+ * What the targets of a loss must be, checked on the host before a training starts.
+ * values: numbers shaped like the predictions. probabilities: the same, in [0, 1].
+ * labels: whole numbers from 0 to classes - 1, one per distribution over the last axis of the predictions.
+ */
+export type TargetKind = "values" | "probabilities" | "labels";
+
+/**
+ * Base of all losses. Subclass it and write `call` with `ops`:
+ * @example class Cubed extends Loss { constructor() { super("cubed"); } call(yTrue, yPred) { return ops.power(ops.abs(ops.subtract(yTrue, yPred)), 3); } }
+ */
+export abstract class Loss {
+  readonly name: string;
+  readonly reduction: Reduction;
+  readonly targets: TargetKind = "values";
+
+  constructor(name: string, options: LossOptions = {}) {
+    this.name = options.name ?? name;
+    this.reduction = checkOneOf(name, "reduction", options.reduction ?? "sumOverBatchSize", REDUCTIONS);
+  }
+
+  /** Loss per sample: shape [batch, ...], or whatever shape the mean or sum should be taken of. */
+  abstract call(yTrue: Value, yPred: Value): Value;
+
+  /** The loss of a batch, reduced; a scalar unless the reduction is "none". */
+  apply(yTrue: Value, yPred: Value): Value {
+    return this.reduce(this.call(yTrue, yPred));
+  }
+
+  /** @internal What `fromConfig` needs to make this loss again; undefined for losses that only exist as code. */
+  getConfig(): LossConfig | undefined {
+    return undefined;
+  }
+
+  protected reduce(values: Value): Value {
+    if (this.reduction === "none" || values.rank === 0) return values;
+    return this.reduction === "sum" ? ops.sum(values) : ops.mean(values);
+  }
+}
+
+/** A built-in loss as data: its registered name and the options it was made with. */
+export interface LossConfig {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface BuiltInSpec {
+  /** Registered name. */
+  readonly name: string;
+  readonly options: LossOptions;
+  readonly targets?: TargetKind;
+  /** One value per element of the predictions; the per-sample loss is their mean over the last axis. */
+  elements?(yTrue: Value, yPred: Value): Value;
+  /** One value per sample, where it is no such mean. */
+  values?(yTrue: Value, yPred: Value): Value;
+}
+
+/** A loss made by one of the functions of this folder. */
+export class BuiltInLoss extends Loss {
+  override readonly targets: TargetKind;
+  private readonly spec: BuiltInSpec;
+
+  constructor(spec: BuiltInSpec) {
+    super(spec.name, spec.options);
+    this.spec = spec;
+    this.targets = spec.targets ?? "values";
+  }
+
+  override call(yTrue: Value, yPred: Value): Value {
+    const { elements, values } = this.spec;
+    const [t, p] = this.align(yTrue, yPred);
+    return elements ? ops.mean(elements(t, p), { axis: -1 }) : values!(t, p);
+  }
+
+  /** As in `Loss`, but the mean over the last axis and over the batch are taken as one. */
+  override apply(yTrue: Value, yPred: Value): Value {
+    const { elements } = this.spec;
+    if (!elements || this.reduction === "none" || this.reduction === "sum") return super.apply(yTrue, yPred);
+    return ops.mean(elements(...this.align(yTrue, yPred)));
+  }
+
+  /** @internal Element-wise values, for metrics of the same name; undefined where the loss has none. */
+  elements(yTrue: Value, yPred: Value): Value | undefined {
+    return this.spec.elements?.(...this.align(yTrue, yPred));
+  }
+
+  override getConfig(): LossConfig {
+    return { name: this.spec.name, options: { ...this.spec.options } };
+  }
+
+  private align(yTrue: Value, yPred: Value): [Value, Value] {
+    if (this.targets === "labels") return [yTrue, yPred];
+    return matchTargets(`loss ${this.name}`, yTrue, yPred);
+  }
+}
+
+/** A user's function as a loss. */
+export class FunctionLoss extends Loss {
+  private readonly fn: LossFunction;
+
+  constructor(fn: LossFunction, options: LossOptions = {}) {
+    super(fn.name || "loss", options);
+    this.fn = fn;
+  }
+
+  override call(yTrue: Value, yPred: Value): Value {
+    const values = this.fn(yTrue, yPred);
+    if (typeof values !== "object" || values === null || !("dtype" in values)) {
+      throw new MyelinError(
+        "INVALID_ARGUMENT",
+        `loss ${this.name}: expected the function to return a Value made with ops, got ${describe(values)}`,
+      );
+    }
+    return values;
+  }
+}
+
+/**
+ * Targets as float32 and in the shape of the predictions. A last axis of size 1 that only one of them has is added or
+ * dropped, as Keras does; any other difference is an error, never a silent broadcast.
+ */
+export function matchTargets(where: string, yTrue: Value, yPred: Value): [Value, Value] {
+  let target = ops.cast(yTrue, "float32");
+  let prediction = ops.cast(yPred, "float32");
+  if (target.rank === prediction.rank + 1 && target.shape.at(-1) === 1) {
+    if (prediction.rank === 1) prediction = ops.expandDims(prediction, -1);
+    else target = ops.squeeze(target, { axis: -1 });
+  } else if (prediction.rank === target.rank + 1 && prediction.shape.at(-1) === 1) {
+    if (target.rank === 1) target = ops.expandDims(target, -1);
+    else prediction = ops.squeeze(prediction, { axis: -1 });
+  }
+  if (!sameShape(target.shape, prediction.shape)) {
+    throw new MyelinError(
+      "SHAPE_MISMATCH",
+      `${where}: expected targets shaped like the predictions ${formatShape(yPred.shape)}, got ${formatShape(yTrue.shape)}`,
+    );
+  }
+  return [target, prediction];
+}
+
+/** The value a softmax or sigmoid was taken of, when the predictions are the direct result of one; undefined otherwise. */
+export function logitsOf(yPred: Value, activation: "softmax" | "sigmoid"): Value | undefined {
+  const node = yPred.node;
+  if (node?.op.name !== activation) return undefined;
+  const axis = node.attrs.axis as number | undefined;
+  if (axis !== undefined && axis !== -1 && axis !== yPred.rank - 1) return undefined;
+  return node.inputs[0];
+}

@@ -1,0 +1,50 @@
+// The public namespace `optimizers`, and how a name or object given to compile becomes an Optimizer.
+
+import { describe, MyelinError, unknownName } from "../core/errors.ts";
+import { adam, adamW } from "./adam.ts";
+import { Optimizer, type OptimizerConfig } from "./optimizer.ts";
+import { rmsprop } from "./rmsprop.ts";
+import { sgd } from "./sgd.ts";
+
+export { type AdamOptions, adam, adamW } from "./adam.ts";
+export {
+  type Hyper,
+  Optimizer,
+  type OptimizerConfig,
+  type OptimizerOptions,
+  type Updated,
+} from "./optimizer.ts";
+export { type RmspropOptions, rmsprop } from "./rmsprop.ts";
+export { type SgdOptions, sgd } from "./sgd.ts";
+
+const BY_NAME = { sgd, adam, adamW, rmsprop } as const;
+const ALIASES = { adamw: "adamW", rmsProp: "rmsprop" } as const;
+
+export type OptimizerName = keyof typeof BY_NAME | keyof typeof ALIASES;
+
+/** What `compile` accepts as an optimizer. */
+export type OptimizerLike = OptimizerName | Optimizer | OptimizerConfig;
+
+const factories: Readonly<Record<string, (options?: object) => Optimizer>> = {
+  ...BY_NAME,
+  ...Object.fromEntries(Object.entries(ALIASES).map(([alias, name]) => [alias, BY_NAME[name]])),
+};
+
+/** Makes an Optimizer of a name (with default options), a saved config or an Optimizer. */
+export function get(optimizer: OptimizerLike, where = "optimizers.get"): Optimizer {
+  if (optimizer instanceof Optimizer) return optimizer;
+  if (typeof optimizer === "string") return factory(where, optimizer)();
+  if (typeof optimizer === "object" && optimizer !== null && typeof optimizer.name === "string") {
+    return factory(where, optimizer.name)(optimizer.options);
+  }
+  throw new MyelinError(
+    "INVALID_OPTION",
+    `${where}: expected an optimizer as a name or an Optimizer, got ${describe(optimizer)}`,
+  );
+}
+
+function factory(where: string, name: string): (options?: object) => Optimizer {
+  const found = Object.hasOwn(factories, name) ? factories[name] : undefined;
+  if (!found) throw unknownName(where, "optimizer", name, Object.keys(factories));
+  return found;
+}
