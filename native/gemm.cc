@@ -1,0 +1,277 @@
+// Planning, blocking and threading of the matrix product. Three ways through it, chosen by size
+// only:
+//   in place  B not transposed and with little reuse, or near enough to need no copy
+//   dot       B transposed and few rows: both operands are read along k
+//   packed    everything else: a strip of B is copied in column panels, then used by all chunks
+// C is cut into chunks; a chunk walks its blocks of k in order, so that an element of C sees the
+// same additions in the same order however many threads there are. A is always read in place.
+#include "gemm.h"
+
+#include <algorithm>
+
+namespace myelin {
+namespace {
+
+// Constants below were tried on Zen 5 (48 KiB L1, 1 MiB L2), with 16 and with 8 lanes; neighbours
+// of each within a factor of two cost or gain 1 to 3 %.
+
+// Steps of k per block. A panel of B (kBlockK x nr: 40 KiB at 32 columns, 20 KiB at 16) stays in L1
+// while the tiles of a chunk pass by; longer blocks save additions into C.
+constexpr int64_t kBlockK = 320;
+// Rows per chunk: kBlockRows x kBlockK of A (180 KiB) stay in L2 while the panels of B pass by.
+constexpr int64_t kBlockRows = 140;
+// Columns of B packed at a time: one block of k (640 KiB) stays in L2 while a chunk passes by.
+// Twice as many cost 10 % at 2048 x 2048 x 2048.
+constexpr int64_t kStripColumns = 512;
+// Depth of a packed strip: this many floats of B (4 MiB), a share of L3; or, where C is small
+// enough to stay in L2 (512 KiB) while strips of k go by, B and A together half of L2 and not a
+// trip to L3.
+constexpr int64_t kStripFloats = 1 << 20;
+constexpr int64_t kSmallC = 128 << 10;
+constexpr int64_t kSmallStripFloats = 256 << 10;
+
+// B is used in place up to this many rows and floats (4 MiB), unless its rows are a multiple of 4
+// KiB apart and so fall on the same sets of L1: then only for one tile of rows, which uses it once.
+constexpr int64_t kInPlaceRows = 256;
+constexpr int64_t kInPlaceFloats = 1 << 20;
+constexpr int64_t kBadStride = 1024;
+// However many the rows, a B of this many floats stays in L1 and L2 by itself (80 KiB).
+constexpr int64_t kTinyB = 20 << 10;
+// Up to this many rows reducing the lanes of dot products costs less than transposing B.
+constexpr int64_t kDotRows = 32;
+
+// Chunks of at least this many multiply-adds (2 us at 16 lanes) hide their hand-over between
+// threads; 16 of them are enough for a load to even out.
+constexpr int64_t kChunkWork = 250'000;
+constexpr int64_t kWantedChunks = 16;
+// Below this (about 0.3 us) a product is one kernel call and planning would show.
+constexpr int64_t kTinyWork = 16 << 10;
+// Batches of products smaller than this (60 us) run one product per thread.
+constexpr int64_t kSpreadWork = 8 << 20;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// Cuts a length into equal pieces of at most `most`; the size of a piece, at least 1.
+int64_t even_piece(int64_t length, int64_t most) {
+  return length <= most ? std::max<int64_t>(length, 1) : ceil_div(length, ceil_div(length, most));
+}
+
+enum class Path { in_place, dot, packed };
+
+struct Plan {
+  Path path;
+  int64_t block_k;              // steps of k per kernel call
+  int64_t strip_k, strip_cols;  // part of B used, and packed, at a time
+  int64_t rows, cols;           // size of a chunk of C
+  int64_t packed_floats;
+};
+
+Path choose_path(const Gemm& g, int64_t mr) {
+  if (g.trans_b) return !g.trans_a && g.m <= kDotRows ? Path::dot : Path::packed;
+  const bool near = g.m <= kInPlaceRows && g.n * g.k <= kInPlaceFloats && g.ldb % kBadStride != 0;
+  return g.m <= mr || near || g.n * g.k <= kTinyB ? Path::in_place : Path::packed;
+}
+
+Plan make_plan(const KernelTable& kernels, const Gemm& g) {
+  const int64_t mr = kernels.gemm_shape.mr, nr = kernels.gemm_shape.nr;
+  Plan plan{};
+  plan.path = choose_path(g, mr);
+  plan.block_k = even_piece(g.k, kBlockK);
+  plan.strip_k = g.k;
+  plan.strip_cols = g.n;
+  if (plan.path == Path::packed) {
+    plan.strip_cols = round_up(even_piece(g.n, kStripColumns), nr);
+    const bool small_c = g.m * plan.strip_cols <= kSmallC;
+    const int64_t per_step = plan.strip_cols + (small_c ? g.m : 0);
+    const int64_t steps = (small_c ? kSmallStripFloats : kStripFloats) / per_step;
+    plan.strip_k = std::min(g.k, std::max<int64_t>(1, steps / plan.block_k) * plan.block_k);
+    plan.packed_floats = plan.strip_cols * plan.strip_k;
+  }
+
+  const int64_t work = g.m * plan.strip_cols * std::max<int64_t>(plan.strip_k, 1);
+  const int64_t wanted = std::clamp<int64_t>(work / kChunkWork, 1, kWantedChunks);
+  plan.rows = plan.path == Path::dot ? g.m : even_piece(g.m, kBlockRows);
+  plan.cols = plan.strip_cols;
+  // Rows are cut first, down to four tiles, which still share a panel of B in L1; then columns, in
+  // whole panels (wide ones where one or two rows make the tiles wide).
+  int64_t row_chunks = ceil_div(g.m, plan.rows);
+  if (row_chunks < wanted && plan.rows > 4 * mr) {
+    row_chunks = std::min(wanted, ceil_div(g.m, 4 * mr));
+    plan.rows = ceil_div(g.m, row_chunks);
+  }
+  if (row_chunks < wanted) {
+    const int64_t unit = plan.path == Path::dot ? 4 : g.m <= 2 ? 4 * nr : nr;
+    plan.cols = round_up(ceil_div(plan.strip_cols, ceil_div(wanted, row_chunks)), unit);
+  }
+  return plan;
+}
+
+// One product (one item of the batch), its operands and its scratch.
+struct Run {
+  const KernelTable& kernels;
+  const Gemm& g;
+  const Plan& plan;
+  const float* a;
+  const float* b;
+  float* c;
+  float* packed;
+  int64_t batch;
+  const GemmEpilogue* epilogue;
+};
+
+// Part of B between two steps of k and two columns.
+struct Strip {
+  int64_t k0, depth, col0, cols;
+};
+
+// Loops on the pool, or on this thread where there is none (inside a loop over the batch).
+template <class F>
+void loop(ThreadPool* pool, int64_t count, F&& fn) {
+  if (pool != nullptr) return pool->parallel_for(count, fn);
+  for (int64_t i = 0; i < count; ++i) fn(i, 0);
+}
+
+// Fills r.packed: one block of k after another, each block a row of panels.
+void pack_strip(const Run& r, ThreadPool* pool, const Strip& strip) {
+  const Gemm& g = r.g;
+  const int64_t nr = r.kernels.gemm_shape.nr, width = round_up(strip.cols, nr);
+  const int64_t piece = 4 * nr, pieces = ceil_div(strip.cols, piece);
+  loop(pool, pieces * ceil_div(strip.depth, r.plan.block_k), [&](int64_t chunk, int) {
+    const int64_t block = chunk / pieces * r.plan.block_k, col = chunk % pieces * piece;
+    const int64_t steps = std::min(r.plan.block_k, strip.depth - block);
+    const int64_t from_k = strip.k0 + block, from_col = strip.col0 + col;
+    const float* from =
+        g.trans_b ? r.b + from_col * g.ldb + from_k : r.b + from_k * g.ldb + from_col;
+    r.kernels.gemm_pack_b(steps, std::min(piece, strip.cols - col), from, g.ldb, g.trans_b,
+                          r.packed + block * width + col * steps);
+  });
+}
+
+// Adds a strip's share to rows [row, row + rows), columns [col, col + cols) of C.
+void run_chunk(const Run& r, const Strip& strip, int64_t row, int64_t rows, int64_t col,
+               int64_t cols) {
+  const Gemm& g = r.g;
+  const int64_t nr = r.kernels.gemm_shape.nr, width = round_up(strip.cols, nr);
+  GemmBlock s{};
+  s.m = rows;
+  s.n = cols;
+  s.a_row = g.trans_a ? 1 : g.lda;
+  s.a_step = g.trans_a ? g.lda : 1;
+  s.b_step = r.plan.path == Path::packed ? nr : g.ldb;
+  s.c = r.c + row * g.ldc + col;
+  s.ldc = g.ldc;
+  int64_t block = 0;
+  do {
+    const int64_t k = strip.k0 + block;
+    s.k = std::min(r.plan.block_k, strip.depth - block);
+    s.a = r.a + row * s.a_row + k * s.a_step;
+    if (r.plan.path == Path::packed) {
+      s.b = r.packed + block * width + (col - strip.col0) * s.k;
+      s.b_panel = s.k;
+    } else {
+      s.b = r.b + k * g.ldb + col;
+      s.b_panel = 1;
+    }
+    s.accumulate = g.accumulate || k > 0;
+    r.kernels.gemm_block(s);
+    block += r.plan.block_k;
+  } while (block < strip.depth);
+}
+
+void run_strip(const Run& r, ThreadPool* pool, const Strip& strip) {
+  const Gemm& g = r.g;
+  const Plan& plan = r.plan;
+  if (plan.path == Path::packed) pack_strip(r, pool, strip);
+  const bool final = strip.k0 + strip.depth >= g.k && r.epilogue != nullptr;
+  const int64_t row_chunks = ceil_div(g.m, plan.rows);
+  // Chunks next to each other share columns of B.
+  loop(pool, row_chunks * ceil_div(strip.cols, plan.cols), [&](int64_t chunk, int) {
+    const int64_t row = chunk % row_chunks * plan.rows;
+    const int64_t col = strip.col0 + chunk / row_chunks * plan.cols;
+    const int64_t rows = std::min(plan.rows, g.m - row);
+    const int64_t cols = std::min(plan.cols, strip.col0 + strip.cols - col);
+    if (plan.path == Path::dot) {
+      r.kernels.gemm_dot(rows, cols, g.k, r.a + row * g.lda, g.lda, r.b + col * g.ldb, g.ldb,
+                         r.c + row * g.ldc + col, g.ldc, g.accumulate);
+    } else {
+      run_chunk(r, strip, row, rows, col, cols);
+    }
+    if (final) r.epilogue->apply(r.epilogue->ctx, r.batch, row, rows, col, cols);
+  });
+}
+
+void run_item(const Run& r, ThreadPool* pool) {
+  const Gemm& g = r.g;
+  for (int64_t col0 = 0; col0 < g.n; col0 += r.plan.strip_cols) {
+    const int64_t cols = std::min(r.plan.strip_cols, g.n - col0);
+    int64_t k0 = 0;
+    do {
+      const int64_t depth = std::min(r.plan.strip_k, g.k - k0);
+      run_strip(r, pool, {k0, depth, col0, cols});
+      k0 += depth;
+    } while (k0 < g.k);
+  }
+}
+
+bool spread_over_batch(const Gemm& g) { return g.batch > 1 && g.m * g.n * g.k < kSpreadWork; }
+
+// Whole product in one kernel call, where that is what the plan would come to.
+bool is_tiny(const Gemm& g) {
+  return g.m * g.n * g.k <= kTinyWork && g.k <= kBlockK &&
+         (!g.trans_b || (!g.trans_a && g.m <= kDotRows));
+}
+
+void run_tiny(const KernelTable& kernels, const Gemm& g, const float* a, const float* b, float* c) {
+  if (g.trans_b) {
+    kernels.gemm_dot(g.m, g.n, g.k, a, g.lda, b, g.ldb, c, g.ldc, g.accumulate);
+    return;
+  }
+  kernels.gemm_block({g.m, g.n, g.k, a, g.trans_a ? 1 : g.lda, g.trans_a ? g.lda : 1, b, 1, g.ldb,
+                      c, g.ldc, g.accumulate});
+}
+
+}  // namespace
+
+size_t gemm_workspace_bytes(const KernelTable& kernels, const Gemm& g, int threads) {
+  if (g.m <= 0 || g.n <= 0 || g.batch <= 0 || is_tiny(g)) return 0;
+  const int64_t floats = make_plan(kernels, g).packed_floats;
+  return static_cast<size_t>(spread_over_batch(g) ? threads * floats : floats) * sizeof(float);
+}
+
+void gemm(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const float* a,
+          const float* b, float* c, void* workspace, const GemmEpilogue* epilogue) {
+  if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return;
+  const bool tiny = is_tiny(g);
+  if (tiny && g.batch == 1) {
+    run_tiny(kernels, g, a, b, c);
+    if (epilogue != nullptr) epilogue->apply(epilogue->ctx, 0, 0, g.m, 0, g.n);
+    return;
+  }
+  const Plan plan = make_plan(kernels, g);
+  const auto item = [&](int64_t i, float* packed, ThreadPool* on) {
+    run_item({kernels, g, plan, a + i * g.stride_a, b + i * g.stride_b, c + i * g.stride_c, packed,
+              i, epilogue},
+             on);
+  };
+  float* scratch = static_cast<float*>(workspace);
+  if (!spread_over_batch(g)) {
+    for (int64_t i = 0; i < g.batch; ++i) item(i, scratch, &pool);
+    return;
+  }
+  const int64_t together = 1 + kChunkWork / (g.m * g.n * std::max<int64_t>(g.k, 1));
+  pool.parallel_for(ceil_div(g.batch, together), [&](int64_t chunk, int worker) {
+    float* packed = scratch + worker * plan.packed_floats;
+    const int64_t end = std::min(g.batch, (chunk + 1) * together);
+    for (int64_t i = chunk * together; i < end; ++i) {
+      if (tiny) {
+        run_tiny(kernels, g, a + i * g.stride_a, b + i * g.stride_b, c + i * g.stride_c);
+        if (epilogue != nullptr) epilogue->apply(epilogue->ctx, i, 0, g.m, 0, g.n);
+      } else {
+        item(i, packed, nullptr);
+      }
+    }
+  });
+}
+
+}  // namespace myelin
