@@ -81,7 +81,7 @@ struct PlanContext {
 // this step and rejects. The step itself must stay inside its buffers whatever the data says.
 class RunStatus {
  public:
-  bool ok() const { return !failed_.load(std::memory_order_relaxed); }
+  bool ok() const { return !failed_.load(std::memory_order_acquire); }
   void fail(std::string message);  // any thread
   const std::string& message() const { return message_; }
   void clear();

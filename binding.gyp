@@ -1,0 +1,75 @@
+# Builds the addon that is published; native/CMakeLists.txt builds the same sources with their tests.
+# No flag here names a CPU: the files of native/kernels/ open their own level, and one is chosen at load.
+{
+  "variables": {
+    # address, undefined or thread, as the compiler's -fsanitize takes them; scripts/build-native.mjs --sanitize sets it.
+    "myelin_sanitize%": "",
+  },
+  "targets": [
+    {
+      "target_name": "myelin",
+      "sources": ["<!@(node scripts/native-sources.mjs)"],
+      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NAPI_CPP_EXCEPTIONS",
+        # Without it, ending a worker while native work is under way ends the process.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+        "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED",
+        "MYELIN_VERSION=\"<!(node -p \"require('./package.json').version\")\"",
+      ],
+      # Node's own defaults that do not fit: an older standard, no exceptions.
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17", "-std=gnu++20", "-O3"],
+      "cflags!": ["-O3"],
+      "cflags_cc": [
+        "-std=c++20",
+        "-fvisibility=hidden",
+        # A multiply and an add fuse only where fma() is written: levels and engines must agree on what is rounded.
+        "-ffp-contract=off",
+        "-fno-math-errno",
+        "-Wall",
+        "-Wextra",
+      ],
+      "xcode_settings": {
+        "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+        "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+        "GCC_ENABLE_CPP_RTTI": "YES",
+        "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+        "MACOSX_DEPLOYMENT_TARGET": "11.0",
+        "OTHER_CPLUSPLUSFLAGS": ["-ffp-contract=off", "-fno-math-errno"],
+      },
+      "msvs_settings": {
+        "VCCLCompilerTool": {
+          "ExceptionHandling": 1,
+          "RuntimeTypeInfo": "true",
+          "AdditionalOptions": ["/std:c++20", "/fp:precise", "-ffp-contract=off", "-fno-math-errno"],
+        },
+      },
+      # The vector types are those of GCC and Clang.
+      "msbuild_toolset": "ClangCL",
+      "configurations": {
+        "Release": {"cflags_cc": ["-O3"], "xcode_settings": {"GCC_OPTIMIZATION_LEVEL": "3"}},
+        "Debug": {"cflags_cc": ["-O0", "-g"]},
+      },
+      "conditions": [
+        [
+          "OS=='linux'",
+          {
+            "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL"],
+            "libraries": ["-lpthread"],
+          },
+        ],
+        [
+          "myelin_sanitize!=''",
+          {
+            "cflags_cc": ["-fsanitize=<(myelin_sanitize)", "-fno-omit-frame-pointer", "-g"],
+            "ldflags": ["-fsanitize=<(myelin_sanitize)"],
+            # The sanitizers' run time comes with a shared C++ library of its own.
+            "ldflags!": ["-static-libstdc++", "-static-libgcc"],
+            "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-fsanitize=<(myelin_sanitize)"]},
+          },
+        ],
+      ],
+    }
+  ],
+}

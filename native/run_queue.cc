@@ -1,0 +1,212 @@
+#include "run_queue.h"
+
+#include <chrono>
+#include <system_error>
+
+namespace myelin {
+namespace {
+
+// An idle run thread costs only its stack, but a process with nothing to run should look like one.
+constexpr std::chrono::seconds kIdleLife{3};
+
+}  // namespace
+
+void RunQueue::JobList::push(QueuedJob& job) {
+  job.previous = last;
+  job.next = nullptr;
+  (last != nullptr ? last->next : first) = &job;
+  last = &job;
+}
+
+void RunQueue::JobList::remove(QueuedJob& job) {
+  (job.previous != nullptr ? job.previous->next : first) = job.next;
+  (job.next != nullptr ? job.next->previous : last) = job.previous;
+}
+
+void RunQueue::submit(QueuedJob& job) {
+  std::lock_guard guard(mutex_);
+  if (live_ == 0) add_thread();  // while something is queued there is always a thread
+  job.sync = false;
+  job.state = QueuedJob::State::waiting;
+  waiting_.push(job);
+  dispatch();
+}
+
+bool RunQueue::withdraw(QueuedJob& job) {
+  std::lock_guard guard(mutex_);
+  if (job.state != QueuedJob::State::waiting) return false;
+  waiting_.remove(job);
+  job.state = QueuedJob::State::idle;
+  dispatch();
+  return true;
+}
+
+void RunQueue::acquire(QueuedJob& job) {
+  std::unique_lock guard(mutex_);
+  job.sync = true;
+  job.state = QueuedJob::State::waiting;
+  waiting_.push(job);
+  dispatch();
+  sync_granted_.wait(guard, [&] { return job.state == QueuedJob::State::running; });
+}
+
+void RunQueue::release(QueuedJob& job) {
+  std::lock_guard guard(mutex_);
+  unlock(job);
+  running_.remove(job);
+  job.state = QueuedJob::State::idle;
+  if (!job.sync) ++freeing_;
+  dispatch();
+}
+
+bool RunQueue::grantable(const QueuedJob& job) const {
+  for (const BufferLock& lock : job.locks) {
+    const Buffer& buffer = *lock.buffer;
+    if (buffer.writing || buffer.write_wanted == pass_) return false;
+    if (lock.write && (buffer.readers > 0 || buffer.read_wanted == pass_)) return false;
+  }
+  return true;
+}
+
+void RunQueue::want(QueuedJob& job) {
+  for (const BufferLock& lock : job.locks)
+    (lock.write ? lock.buffer->write_wanted : lock.buffer->read_wanted) = pass_;
+}
+
+void RunQueue::lock(QueuedJob& job) {
+  for (const BufferLock& lock : job.locks) {
+    if (lock.write) {
+      lock.buffer->writing = true;
+    } else {
+      ++lock.buffer->readers;
+    }
+  }
+}
+
+void RunQueue::unlock(QueuedJob& job) {
+  for (const BufferLock& lock : job.locks) {
+    if (lock.write) {
+      lock.buffer->writing = false;
+    } else {
+      --lock.buffer->readers;
+    }
+  }
+}
+
+// Starts every waiting job that may start, in order of arrival; a job that may not keeps later ones
+// off its buffers.
+void RunQueue::dispatch() {
+  if (waiting_.first == nullptr || stopping_) return;
+  ++pass_;
+  for (QueuedJob* job = waiting_.first; job != nullptr;) {
+    QueuedJob* next = job->next;
+    if (grantable(*job)) {
+      waiting_.remove(*job);
+      lock(*job);
+      start(*job);
+    } else {
+      want(*job);
+    }
+    job = next;
+  }
+  if (waiting_.first != nullptr) ask_to_yield();
+}
+
+void RunQueue::start(QueuedJob& job) {
+  if (job.sync) {
+    job.state = QueuedJob::State::running;
+    running_.push(job);
+    sync_granted_.notify_all();
+    return;
+  }
+  job.state = QueuedJob::State::ready;
+  ready_.push(job);
+  ++ready_count_;
+  if (idle_ + freeing_ < ready_count_ && live_ < kMaxThreads) {
+    try {
+      add_thread();
+    } catch (const std::system_error&) {  // the threads there are will get to it
+    }
+  }
+  ready_changed_.notify_one();
+}
+
+// Tells running jobs, and those about to run, that somebody waits for what they hold.
+void RunQueue::ask_to_yield() {
+  for (JobList* list : {&running_, &ready_}) {
+    for (QueuedJob* job = list->first; job != nullptr; job = job->next) {
+      for (const BufferLock& lock : job->locks) {
+        const Buffer& buffer = *lock.buffer;
+        if (buffer.write_wanted != pass_ && !(lock.write && buffer.read_wanted == pass_)) continue;
+        job->attention.fetch_or(kYield, std::memory_order_relaxed);
+        break;
+      }
+    }
+  }
+}
+
+void RunQueue::add_thread() {
+  for (auto i = threads_.begin(); i != threads_.end();) {
+    if (i->finished) i->thread.join();  // it said so in its last use of the mutex
+    i = i->finished ? threads_.erase(i) : std::next(i);
+  }
+  threads_.emplace_back();
+  Thread& self = threads_.back();
+  try {
+    self.thread = std::thread([this, &self] { work(self); });
+  } catch (const std::system_error&) {
+    threads_.pop_back();
+    throw;
+  }
+  ++live_;
+  ++idle_;  // as good as waiting
+}
+
+void RunQueue::work(Thread& self) {
+  std::unique_lock guard(mutex_);  // counted as idle
+  for (;;) {
+    const auto wanted = [&] { return ready_.first != nullptr || stopping_; };
+    const bool woken = ready_changed_.wait_for(guard, kIdleLife, wanted);
+    if (stopping_ || (!woken && waiting_.first == nullptr)) break;
+    if (!woken) continue;
+    --idle_;
+    QueuedJob& job = *ready_.first;
+    ready_.remove(job);
+    --ready_count_;
+    job.state = QueuedJob::State::running;
+    running_.push(job);
+    guard.unlock();
+    const Outcome outcome = execute_(job);
+    guard.lock();
+    ++idle_;
+    if (outcome == Outcome::done) {
+      --freeing_;
+    } else {
+      unlock(job);
+      running_.remove(job);
+      job.attention.fetch_and(~kYield, std::memory_order_relaxed);
+      job.state = QueuedJob::State::waiting;
+      waiting_.push(job);
+      dispatch();
+    }
+  }
+  --idle_;
+  --live_;
+  self.finished = true;
+}
+
+void RunQueue::stop(const std::function<void(QueuedJob&)>& interrupt) {
+  {
+    std::lock_guard guard(mutex_);
+    stopping_ = true;
+    for (QueuedJob* job = running_.first; job != nullptr; job = job->next) {
+      job->attention.fetch_or(kCancel, std::memory_order_relaxed);
+      if (interrupt) interrupt(*job);
+    }
+    ready_changed_.notify_all();
+  }
+  for (Thread& thread : threads_) thread.thread.join();
+  threads_.clear();
+}
+
+}  // namespace myelin

@@ -1,0 +1,32 @@
+// Lists the addon's sources, one a line, for binding.gyp; `sources()` and `inputs()` are for the build scripts.
+
+import { readdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { argv } from "node:process";
+import { fileURLToPath } from "node:url";
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+
+function files(folder, matches) {
+  const names = readdirSync(join(root, folder)).filter((name) => matches(name));
+  return names.sort().map((name) => `${folder}/${name}`);
+}
+
+/** Paths from the repository's root, with forward slashes, as gyp wants them everywhere. */
+export function sources() {
+  const isSource = (name) => name.endsWith(".cc");
+  return [
+    ...files("native", isSource),
+    ...files("native/ops", isSource),
+    ...files("native/kernels", (name) => name.startsWith("target_") && isSource(name)),
+  ];
+}
+
+/** Everything that the addon is made of: a change to any of them asks for a build. */
+export function inputs() {
+  const isHeader = (name) => name.endsWith(".h") || name.endsWith(".inc");
+  const folders = ["native", "native/ops", "native/kernels", "native/kernels/simd"];
+  return [...sources(), ...folders.flatMap((folder) => files(folder, isHeader)), "binding.gyp"];
+}
+
+if (argv[1] && fileURLToPath(import.meta.url) === resolve(argv[1])) console.log(sources().join("\n"));
