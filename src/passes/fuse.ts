@@ -16,7 +16,7 @@ export function fuse(graph: Graph): Graph {
   absorbProducers(clusters);
   shareProducers(clusters);
   joinSiblings(clusters);
-  takeIntoProducts(clusters);
+  takeIntoProducts(graph, clusters);
   return rebuild(graph, clusters);
 }
 
@@ -61,14 +61,19 @@ function joinSiblings(clusters: Clusters): void {
   }
 }
 
-/** A chain on a product of its own shape is computed while the product's tile is in cache. */
-function takeIntoProducts(clusters: Clusters): void {
+/**
+ * A chain on a product of its own shape is computed while the product's tile is in cache. Not one that gives states their
+ * new values: alone it writes over the old ones, while a product accumulates in its output and so cannot.
+ */
+function takeIntoProducts(graph: Graph, clusters: Clusters): void {
+  const states = new Set(graph.outputs.filter((_, i) => graph.updates[i] !== undefined));
   for (const node of clusters.nodes) {
     const product = node.outputs[0]!;
     if (node.op.name !== "matmul" || node.attrs.body || product.dtype !== "float32") continue;
-    const readers = new Set(clusters.readersOf(product).map((r) => clusters.unitOf(r)));
-    const whole = [...readers].filter((u) => !clusters.isNeededOutside(product, u));
-    [...whole, ...readers].some((u) => clusters.joinProduct(clusters.unitOf(node), u));
+    const readers = [...new Set(clusters.readersOf(product).map((r) => clusters.unitOf(r)))];
+    const chains = readers.filter((u) => !clusters.outputsOf(u).some((v) => states.has(v)));
+    const whole = chains.filter((u) => !clusters.isNeededOutside(product, u));
+    [...whole, ...chains].some((u) => clusters.joinProduct(clusters.unitOf(node), u));
   }
 }
 
