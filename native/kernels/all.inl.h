@@ -1,11 +1,17 @@
 // Every kernel family, compiled once per CPU level by target_<level>.cc, and the level's table.
 // Each family file opens namespace myelin::MYELIN_LEVEL and an unnamed namespace inside it.
 
+#include "math.inl.h"
+
+#include "elementwise.inl.h"
 #include "gemm.inl.h"
 #include "gemm_pack.inl.h"
 #include "move.inl.h"
 #include "random.inl.h"
 #include "reduce.inl.h"
+#include "softmax.inl.h"
+
+#include "optimizer.inl.h"
 
 namespace myelin::MYELIN_LEVEL {
 namespace {
@@ -13,7 +19,7 @@ namespace {
 constexpr KernelTable kTable = {
     MYELIN_LEVEL_NAME,
     kLanes,
-    {kTileRows, kTileVectors * kLanes},
+    {kTileRows, kTileVectors* kLanes},
 #define KERNEL(name, Signature) &name,
 #include "kernels.inc"
 #undef KERNEL

@@ -14,10 +14,14 @@
 #include <cstdint>
 
 #include "../cpu.h"
+#include "../opcodes.h"
+#include "elementwise.h"
 #include "gemm.h"
 #include "move.h"
+#include "optimizer.h"
 #include "random.h"
 #include "reduce.h"
+#include "softmax.h"
 
 namespace myelin {
 

@@ -1,0 +1,41 @@
+// Contracts of the micro-ops of elementwise chains (one kernel per entry of MYELIN_MICRO_OPS, under
+// the same name) and of the helpers that bring operands into tiles.
+#ifndef MYELIN_KERNELS_ELEMENTWISE_H_
+#define MYELIN_KERNELS_ELEMENTWISE_H_
+
+#include <cstdint>
+
+namespace myelin {
+
+// out[i] = op(a[i], b[i], c[i]), i < n; lanes of 32 bits, float or int32 by the op's name; operands
+// beyond the op's arity are not read. out may be the same address as any operand. Element by
+// element, so work may be split anywhere, and an element's bits do not depend on its place.
+//
+// Integers wrap; integer division by zero gives 0. Floats follow IEEE; minimum and maximum pass NaN
+// on; mod and floorDivide are floored as in Python and NumPy (mod has the divisor's sign, is exact
+// before the one rounding of a sign change, and is NaN for a divisor of 0, where floorDivide is
+// a / b); sign keeps NaN and zeros; relu gives +0 for both zeros and keeps NaN. Comparisons give
+// int32 0 or 1. cast_f32_i32 truncates and saturates, NaN gives 0. copy and where move bits.
+//
+// Largest errors against the correctly rounded result, over all floats, in ulp
+// (tests/math_test.cc):
+//   TABLE
+// Where results or operands are denormal, flushing (thread_pool.h) makes them 0.
+using MicroKernel = void(const void* a, const void* b, const void* c, void* out, int64_t n);
+
+// out[i] = *value, 32 bits, for i < n.
+using TileSplat = void(const void* value, void* out, int64_t n);
+
+// out[r * cols + c] = x[r * row_stride + (col_stride ? c : 0)] for r < rows, c < cols, rows > 0;
+// col_stride is 0 or 1. Strides in elements; 32-bit elements, or bytes that are widened to int32.
+// May write up to one vector past the end of out.
+using TileExpand = void(const void* x, int64_t row_stride, int64_t col_stride, int64_t rows,
+                        int64_t cols, void* out);
+
+// Bytes to int32 lanes, without sign; and the low byte of each lane.
+using TileWiden = void(const void* x, void* out, int64_t n);
+using TileNarrow = void(const void* x, void* out, int64_t n);
+
+}  // namespace myelin
+
+#endif  // MYELIN_KERNELS_ELEMENTWISE_H_
