@@ -138,3 +138,12 @@ export class Random {
 export function splitSeed(seed: number): [low: number, high: number] {
   return [seed | 0, Math.floor(seed / 2 ** 32) | 0];
 }
+
+/** Keeps seeds derived from a seed apart from the numbers drawn with it. */
+const DERIVE_STEP = 0x5eed;
+
+/** The seed of part `index` (0 or more) of something that has a seed: well mixed, 53 bits. */
+export function deriveSeed(seed: number, index: number): number {
+  const random = new Random(seed, index, DERIVE_STEP);
+  return random.bits() * 2 ** 21 + (random.bits() >>> 11);
+}

@@ -1,0 +1,8 @@
+// The `layers` namespace of the public API: a function for each layer, and the classes behind them.
+
+export * from "./activation.ts";
+export * from "./core.ts";
+export * from "./dense.ts";
+export * from "./merging.ts";
+export * from "./regularization.ts";
+export * from "./reshaping.ts";

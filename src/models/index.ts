@@ -1,0 +1,7 @@
+// What the public API takes from models.
+
+export { modelFromJSON, type ReadOptions } from "./config.ts";
+export { input } from "./input.ts";
+export { Model, type ModelOptions, model, type PortSpec, type TrainingState } from "./model.ts";
+export { Sequential, sequential } from "./sequential.ts";
+export type { SummaryOptions } from "./summary.ts";
