@@ -3,12 +3,13 @@
 //   matmul_bench [--level avx2] [--threads 2] [--shape m,n,k] [--trans nn|nt|tn|tt] [--seconds 0.1]
 //                [--json] [--no-blas]
 // Prints GFLOP/s (best and median of many runs) and the best's share of peak. Machines shared with
-// others disturb single runs, so kernels, peak and OpenBLAS (where built in) take turns.
+// others disturb single runs, so the product, the peak and OpenBLAS (where built in) take turns.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,22 @@
 extern "C" void openblas_set_num_threads(int);
 #endif
 
+#include "../kernels/simd/portable.h"
+#include "fma_peak.inl.h"
+#include "../kernels/simd/close.h"
+#if defined(__x86_64__)
+#include "../kernels/simd/avx2.h"
+#include "fma_peak.inl.h"
+#include "../kernels/simd/close.h"
+#include "../kernels/simd/avx512.h"
+#include "fma_peak.inl.h"
+#include "../kernels/simd/close.h"
+#elif defined(__aarch64__)
+#include "../kernels/simd/neon.h"
+#include "fma_peak.inl.h"
+#include "../kernels/simd/close.h"
+#endif
+
 using namespace myelin;
 
 namespace {
@@ -28,24 +45,38 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// One row tile from L1 is as close to the multiply-add limit as any kernel gets; it needs no code
-// of its own per level, and more threads than one are timed on distinct tiles.
-struct Peak {
-  const KernelTable& kernels;
-  std::vector<float> a, b;
-  explicit Peak(const KernelTable& k) : kernels(k), a(64 * 128, 0.5f), b(64 * 128, 0.25f) {}
-
-  double gflops(ThreadPool& pool) {
-    const int64_t m = kernels.gemm_shape.mr, n = kernels.gemm_shape.nr, k = 100, repeats = 2000;
-    const double start = now();
-    pool.parallel_for(pool.threads(), [&](int64_t, int) {
-      float c[14 * 32];
-      const GemmBlock s{m, n, k, a.data(), 1, m, b.data(), k, n, c, n, false};
-      for (int64_t i = 0; i < repeats; ++i) kernels.gemm_block(s);
-    });
-    return 2e-9 * static_cast<double>(m * n * k * repeats * pool.threads()) / (now() - start);
+// Time for a measurement: on one thread its own processor time, which leaves out what neighbours
+// take away (though not the caches they empty); on several threads there is only the clock on the
+// wall.
+double stopwatch(int threads) {
+#if defined(CLOCK_THREAD_CPUTIME_ID)
+  timespec t;
+  if (threads == 1 && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0) {
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
   }
-};
+#endif
+  (void)threads;
+  return now();
+}
+
+volatile float g_sink;
+
+// GFLOP/s of one core in a loop of multiply-adds; the best ever seen is the peak.
+double fma_gflops(const KernelTable& kernels) {
+  const int64_t steps = 20000;
+  const std::string level = kernels.level;
+  double flop = portable::kFlopPerStep;
+  float (*loop)(int64_t, float) = portable::fma_loop;
+#if defined(__x86_64__)
+  if (level == "avx2") loop = avx2::fma_loop, flop = avx2::kFlopPerStep;
+  if (level == "avx512") loop = avx512::fma_loop, flop = avx512::kFlopPerStep;
+#elif defined(__aarch64__)
+  if (level == "neon") loop = neon::fma_loop, flop = neon::kFlopPerStep;
+#endif
+  const double start = stopwatch(1);
+  g_sink = loop(steps, 0.5f);
+  return 1e-9 * flop * static_cast<double>(steps) / (stopwatch(1) - start);
+}
 
 struct Options {
   std::string level, trans;
@@ -65,15 +96,15 @@ struct Timing {
 };
 
 template <class F>
-void time_into(Timing& timing, double flop, F&& fn) {
-  const int inner = flop < 1e6 ? static_cast<int>(1e6 / (flop + 1000)) + 1 : 1;
-  const double start = now();
+void time_into(Timing& timing, int threads, double flop, F&& fn) {
+  const int inner = flop < 1e7 ? static_cast<int>(1e7 / (flop + 1000)) + 1 : 1;
+  const double start = stopwatch(threads);
   for (int i = 0; i < inner; ++i) fn();
-  timing.seconds.push_back((now() - start) / inner);
+  timing.seconds.push_back((stopwatch(threads) - start) / inner);
 }
 
 void bench(const KernelTable& kernels, ThreadPool& pool, int64_t m, int64_t n, int64_t k,
-           bool trans_a, bool trans_b, const Options& options) {
+           bool trans_a, bool trans_b, const Options& options, double& core_peak) {
   Gemm g;
   g.m = m;
   g.n = n;
@@ -95,17 +126,15 @@ void bench(const KernelTable& kernels, ThreadPool& pool, int64_t m, int64_t n, i
 
   const double flop =
       2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  Peak peak(kernels);
   Timing own, blas;
-  double top = 0;
   const double end = now() + options.seconds;
   for (int round = 0; round < 3 || now() < end; ++round) {
-    if (round % 16 == 0) top = std::max(top, peak.gflops(pool));
-    time_into(own, flop,
+    if (round % 16 == 0) core_peak = std::max(core_peak, fma_gflops(kernels));
+    time_into(own, pool.threads(), flop,
               [&] { gemm(kernels, pool, g, a.data(), b.data(), c.data(), workspace, nullptr); });
 #if defined(MYELIN_HAVE_OPENBLAS)
     if (options.blas) {
-      time_into(blas, flop, [&] {
+      time_into(blas, pool.threads(), flop, [&] {
         cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans,
                     trans_b ? CblasTrans : CblasNoTrans, static_cast<int>(m), static_cast<int>(n),
                     static_cast<int>(k), 1.0f, a.data(), static_cast<int>(g.lda), b.data(),
@@ -114,6 +143,7 @@ void bench(const KernelTable& kernels, ThreadPool& pool, int64_t m, int64_t n, i
     }
 #endif
   }
+  const double top = core_peak * pool.threads();
   const double best = 1e-9 * flop / own.best(), median = 1e-9 * flop / own.median();
   const double other = blas.seconds.empty() ? 0 : 1e-9 * flop / blas.best();
   if (options.json) {
@@ -135,10 +165,10 @@ void bench(const KernelTable& kernels, ThreadPool& pool, int64_t m, int64_t n, i
   std::fflush(stdout);
 }
 
-int64_t kShapes[][3] = {{128, 128, 128},    {256, 256, 256}, {512, 512, 512},  {1024, 1024, 1024},
-                        {2048, 2048, 2048}, {128, 512, 784}, {32, 512, 512},   {8, 512, 512},
-                        {1, 512, 784},      {128, 10, 256},  {25088, 64, 288}, {768, 128, 128},
-                        {4, 8, 2},          {32, 10, 64},    {64, 64, 64}};
+constexpr int64_t kShapes[][3] = {
+    {128, 128, 128},  {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}, {2048, 2048, 2048},
+    {128, 512, 784},  {32, 512, 512},  {8, 512, 512},   {1, 512, 784},      {128, 10, 256},
+    {25088, 64, 288}, {768, 128, 128}, {4, 8, 2},       {32, 10, 64},       {64, 64, 64}};
 
 }  // namespace
 
@@ -174,6 +204,7 @@ int main(int argc, char** argv) {
     if (kernels == nullptr || !supported(level)) continue;
     if (options.level.empty() ? level == CpuLevel::portable : options.level != kernels->level)
       continue;
+    double core_peak = 0;
     for (int threads = 1; threads <= usable_cores(); threads *= 2) {
       if (options.threads != 0 && threads != options.threads) continue;
       ThreadPool pool(threads);
@@ -184,11 +215,12 @@ int main(int argc, char** argv) {
         if (!options.trans.empty() && options.trans != trans) continue;
         if (!options.shape.empty()) {
           bench(*kernels, pool, options.shape[0], options.shape[1], options.shape[2],
-                trans[0] == 't', trans[1] == 't', options);
+                trans[0] == 't', trans[1] == 't', options, core_peak);
           continue;
         }
         for (const auto& s : kShapes) {
-          bench(*kernels, pool, s[0], s[1], s[2], trans[0] == 't', trans[1] == 't', options);
+          bench(*kernels, pool, s[0], s[1], s[2], trans[0] == 't', trans[1] == 't', options,
+                core_peak);
         }
       }
     }

@@ -1,8 +1,7 @@
 // Signatures of the matrix product's kernels: register tiles over one block, the dot-product form
 // for B transposed, and the packer of B. gemm.cc owns the blocking loops and the threads;
-// convolution can use the same block kernel with a packer of its own. A is never packed: its
-// elements are broadcast one by one, at the same price from any stride, and copying A first has
-// only made products slower.
+// convolution can use the same block kernel with a packer of its own. A has no packed form: its
+// elements are broadcast one by one, at the same price from any stride.
 #ifndef MYELIN_KERNELS_GEMM_H_
 #define MYELIN_KERNELS_GEMM_H_
 
