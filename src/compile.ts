@@ -75,6 +75,8 @@ export class Built {
   readonly program: Program;
   readonly engine: Engine;
   readonly memory: MemoryReport;
+  /** The Variables it reads or assigns, in the order of their slots. */
+  readonly variables: readonly Variable[];
   private readonly executable: Executable;
   private readonly traced: Traced;
   private readonly name: string;
@@ -82,6 +84,7 @@ export class Built {
 
   constructor(traced: Traced, graph: Graph, lowered: Lowered, executable: Executable, name: string) {
     this.traced = traced;
+    this.variables = traced.variables;
     this.graph = graph;
     this.program = lowered.program;
     this.memory = lowered.memory;

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "NOT_COMPILED"
   | "NOT_BUILT"
   | "NOT_DIFFERENTIABLE"
+  | "GRADIENT_MISMATCH"
   | "OUTSIDE_TRACE"
   | "BUSY"
   | "ABORTED"

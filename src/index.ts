@@ -1,0 +1,23 @@
+// Public names, nothing else.
+
+export { type CheckGradientsOptions, checkGradients } from "./check-gradients.ts";
+export type { DType } from "./core/dtype.ts";
+export { type ErrorCode, MyelinError } from "./core/errors.ts";
+export type { Shape, TensorType } from "./core/shape.ts";
+export { type NestedArray, Tensor, type TensorLike, tensor } from "./core/tensor.ts";
+export type { EngineInfo } from "./engine/engine.ts";
+export { ReferenceEngine, type ReferenceOptions } from "./engine/reference.ts";
+export { type EngineName, engineInfo, setEngine } from "./engine/select.ts";
+export {
+  type Compiled,
+  type CompileOptions,
+  compile,
+  type GradOptions,
+  grad,
+  type ValueAndGradient,
+  valueAndGrad,
+} from "./functions.ts";
+export type { Value } from "./graph/graph.ts";
+export { Variable, variable } from "./graph/variable.ts";
+export * as ops from "./ops/index.ts";
+export { customGradient, type Operand, SeedGenerator, setRandomSeed, stopGradient } from "./ops/index.ts";
