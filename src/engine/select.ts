@@ -26,8 +26,12 @@ let warned = false;
  * @example setEngine("reference");
  */
 export function setEngine(name: EngineName | Engine): void {
-  current =
-    typeof name === "object" && name !== null ? name : make(checkOneOf("setEngine", "engine", name, NAMES));
+  current = engineNamed(name, "setEngine");
+}
+
+/** The engine of this name, for those who are told one by option; an engine stands for itself. `where` is for errors. */
+export function engineNamed(name: EngineName | Engine, where: string): Engine {
+  return typeof name === "object" && name !== null ? name : make(checkOneOf(where, "engine", name, NAMES));
 }
 
 /** The engine in use; chosen now if nothing has asked for it yet. */

@@ -387,6 +387,11 @@ export abstract class Layer {
     this.#seed = seed;
   }
 
+  /** Whether its seed is settled: given, or asked for. */
+  protected get hasSeed(): boolean {
+    return this.#seed !== undefined;
+  }
+
   protected fallbackSeed(): number {
     return currentSeedGenerator().nextSeed();
   }

@@ -157,6 +157,11 @@ export class Model extends Layer {
     return this.resolveSeed();
   }
 
+  /** @internal The seed given to `fit`: rules the starting weights as well while none has been drawn and none was given. */
+  offerSeed(seed: number): void {
+    if (!this.hasSeed) this.fixSeed(seed);
+  }
+
   /** The source of dropout and other random draws; its state is saved with the model. */
   get seedGenerator(): SeedGenerator {
     this.#seedGenerator ??= new SeedGenerator(deriveSeed(this.seed, 0), `${this.name}/seedGenerator`);
