@@ -5,10 +5,13 @@ import { type Shape, sameShape, sizeOf } from "../core/shape.ts";
 import type { Graph, Node, Value } from "../graph/graph.ts";
 import { isChainNode, isChainReduction } from "../program/chain.ts";
 
-/** Instructions of one chain. Tiles of all live values share the L1 cache; longer chains gain little. */
-const MAX_INSTRUCTIONS = 32;
-/** Inputs, and likewise outputs, of one chain. */
-const MAX_OPERANDS = 16;
+/** Up to this many elements a step costs more than its work: hundreds of nanoseconds against a few lanes. */
+export const SMALL = 64;
+/**
+ * Instructions, and inputs or outputs, of one chain. Tiles of all live values share the L1 cache, so longer chains gain
+ * little; small chains fit whole, and the fewer of them the better.
+ */
+const LIMITS = { small: { instructions: 256, operands: 64 }, large: { instructions: 32, operands: 16 } };
 
 /** Nodes that will run as one step. */
 export interface Unit {
@@ -86,18 +89,8 @@ export class Clusters {
   /** Makes a chain the epilogue of a matrix product, if that may be. */
   joinProduct(product: Unit, chain: Unit): boolean {
     const result = product.nodes[0]!.outputs[0]!;
-    if (
-      !chain.shape ||
-      chain.product ||
-      chain.reducesFrom !== undefined ||
-      !sameShape(chain.shape, result.shape)
-    )
-      return false;
-    return this.merge(product, chain, {
-      shape: chain.shape,
-      reducesFrom: undefined,
-      product: product.nodes[0]!,
-    });
+    if (!chain.shape || chain.product || !sameShape(chain.shape, result.shape)) return false;
+    return this.merge(product, chain, { ...chain, product: product.nodes[0]! });
   }
 
   /** The graph's order of units: each as late as its last member stands, but before whatever reads it. */
@@ -123,7 +116,7 @@ export class Clusters {
   private merge(a: Unit, b: Unit, form: Omit<Unit, "nodes">): boolean {
     const nodes = [...a.nodes, ...b.nodes].sort((x, y) => this.number.get(x)! - this.number.get(y)!);
     if (this.leadsTo(a, b) || this.leadsTo(b, a)) return false;
-    const merged: Unit = { nodes, ...form };
+    const merged: Unit = { ...form, nodes };
     this.units.delete(a);
     this.units.delete(b);
     this.add(merged);
@@ -136,17 +129,15 @@ export class Clusters {
 
   /** The limits of one chain. A reduced value has another shape, so nothing in the chain may read it. */
   private isSound(unit: Unit): boolean {
+    const limit = sizeOf(unit.shape!) <= SMALL ? LIMITS.small : LIMITS.large;
     const instructions = unit.nodes.filter((n) => n !== unit.product && !isChainReduction(n)).length;
-    const outputs = this.outputsOf(unit);
+    const readInside = (v: Value): boolean => this.readersOf(v).some((r) => this.unit.get(r) === unit);
     return (
       instructions >= 1 &&
-      instructions <= MAX_INSTRUCTIONS &&
-      outputs.length <= MAX_OPERANDS &&
-      this.inputsOf(unit).length <= MAX_OPERANDS &&
-      (!unit.product || outputs.some((v) => v.dtype === "float32")) &&
-      unit.nodes.every(
-        (n) => !isChainReduction(n) || this.readersOf(n.outputs[0]!).every((r) => this.unit.get(r) !== unit),
-      )
+      instructions <= limit.instructions &&
+      this.outputsOf(unit).length <= limit.operands &&
+      this.inputsOf(unit).length <= limit.operands &&
+      !unit.nodes.some((n) => isChainReduction(n) && readInside(n.outputs[0]!))
     );
   }
 
@@ -169,11 +160,6 @@ export class Clusters {
       }
     }
     return false;
-  }
-
-  /** How many units there are of one kind, largest first: for tests. */
-  get size(): number {
-    return this.units.size;
   }
 
   get nodes(): readonly Node[] {

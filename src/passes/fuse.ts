@@ -2,14 +2,11 @@
 // between them never leaves the cache; a chain on a matrix product becomes its epilogue. Small chains join even when they
 // have nothing to do with each other: for them the number of steps is what costs.
 
-import { sizeOf } from "../core/shape.ts";
+import { sameShape, sizeOf } from "../core/shape.ts";
 import { type Graph, makeNode, type Node, Value } from "../graph/graph.ts";
 import { fusedOp } from "../ops/fused.ts";
 import { isChainReduction } from "../program/chain.ts";
-import { Clusters, type Unit } from "./clusters.ts";
-
-/** Up to this many elements a step costs more than its work: hundreds of nanoseconds against a few lanes. */
-const SMALL = 64;
+import { Clusters, SMALL, type Unit } from "./clusters.ts";
 
 export function fuse(graph: Graph): Graph {
   const clusters = new Clusters(graph);
@@ -98,13 +95,13 @@ function copyOf(node: Node, of: (v: Value) => Value): Node {
     : makeNode(node.op, inputs, node.attrs, node.outputs, node.where);
 }
 
-/** The Values a unit hands out. A product's epilogue must have a float32 result of full shape first. */
+/** The Values a unit hands out. A product is computed in the memory of its first output if that is a tensor like it. */
 function stepOutputs(unit: Unit, clusters: Clusters): Value[] {
   const outputs = clusters.outputsOf(unit);
-  if (!unit.product) return outputs;
+  const like = (v: Value): boolean => v.dtype === "float32" && sameShape(v.shape, unit.shape!);
   const main =
-    outputs.find((v) => v.dtype === "float32" && v.node !== unit.product) ?? unit.product.outputs[0]!;
-  return [main, ...outputs.filter((v) => v !== main)];
+    unit.product && (outputs.find((v) => like(v) && v.node !== unit.product) ?? outputs.find(like));
+  return main ? [main, ...outputs.filter((v) => v !== main)] : outputs;
 }
 
 function fusedNode(unit: Unit, clusters: Clusters, of: (v: Value) => Value): Node {

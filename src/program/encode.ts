@@ -90,11 +90,11 @@ function nativeForm(program: Program, step: Step): { name: string; attrs: Record
       name: "elementwise",
       attrs: { body: chainOf(step.attrs.body as Graph, step.attrs.shape as number[]) },
     };
-  if (step.op.name === "matmul" && step.attrs.body)
-    return {
-      name: "matmul",
-      attrs: { ...step.attrs, body: chainOf(step.attrs.body as Graph, output.shape) },
-    };
+  if (step.op.name === "matmul" && step.attrs.body) {
+    const body = step.attrs.body as Graph;
+    // A body iterates over the product, its first input.
+    return { name: "matmul", attrs: { ...step.attrs, body: chainOf(body, body.inputs[0]!.shape) } };
+  }
   return { name: step.op.name, attrs: step.attrs };
 }
 
