@@ -2,6 +2,7 @@
 
 export { modelFromJSON, type ReadOptions } from "./config.ts";
 export { input } from "./input.ts";
+export { loadModel } from "./loading.ts";
 export { Model, type ModelOptions, model, type PortSpec, type TrainingState } from "./model.ts";
 export { Sequential, sequential } from "./sequential.ts";
 export type { SummaryOptions } from "./summary.ts";
