@@ -1,11 +1,11 @@
 // Comparing tensors with the tolerance their op promises, and saying where the worst element is.
 
 import { formatShape, sameShape } from "../../src/core/shape.ts";
-import type { Tensor } from "../../src/core/tensor.ts";
+import { Tensor } from "../../src/core/tensor.ts";
 
 /**
  * exact: the same numbers (NaN for NaN; zeros may differ in sign, as neither engine promises it).
- * ulp:   distance in units in the last place of float32, from the double-precision result.
+ * ulp:   distance from the double-precision result rounded to float32, in units in the last place.
  * terms: sums of k terms: 2 * eps * (k + 1) * the product of the inputs' largest values.
  * norm:  relative error in the Euclidean norm.
  */
@@ -37,7 +37,10 @@ export function difference(
   }
   if (actual.dtype !== "float32") return worst(actual, expected, () => 0);
   if ("exact" in tolerance) return worst(actual, expected, () => 0);
-  if ("ulp" in tolerance) return worst(actual, expected, (e) => tolerance.ulp * ulpOf(e));
+  if ("ulp" in tolerance) {
+    const rounded = new Tensor(Float32Array.from(expected.data), expected.shape, expected.dtype);
+    return worst(actual, rounded, (e) => tolerance.ulp * ulpOf(e));
+  }
   if ("terms" in tolerance) {
     const scale = inputs.filter((t) => t.dtype === "float32").reduce((p, t) => p * largest(t), 1);
     return worst(actual, expected, () => 2 * EPSILON * (tolerance.terms + 1) * scale);
