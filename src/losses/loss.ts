@@ -150,10 +150,10 @@ export function matchTargets(where: string, yTrue: Value, yPred: Value): [Value,
   let prediction = ops.cast(yPred, "float32");
   if (target.rank === prediction.rank + 1 && target.shape.at(-1) === 1) {
     if (prediction.rank === 1) prediction = ops.expandDims(prediction, -1);
-    else target = ops.squeeze(target, { axis: -1 });
+    else target = ops.squeeze(target, -1);
   } else if (prediction.rank === target.rank + 1 && prediction.shape.at(-1) === 1) {
     if (target.rank === 1) target = ops.expandDims(target, -1);
-    else prediction = ops.squeeze(prediction, { axis: -1 });
+    else prediction = ops.squeeze(prediction, -1);
   }
   if (!sameShape(target.shape, prediction.shape)) {
     throw new MyelinError(

@@ -100,7 +100,7 @@ export function sparseCategoricalCrossentropy(options: CrossentropyOptions = {})
       const logits = fromLogits ? yPred : logitsOf(yPred, "softmax");
       if (logits) return ops.sparseSoftmaxCrossEntropy(logits, labels);
       const at = ops.takeAlongAxis(normalized(yPred), ops.expandDims(labels, -1), { axis: -1 });
-      return ops.negative(ops.log(ops.squeeze(at, { axis: -1 })));
+      return ops.negative(ops.log(ops.squeeze(at, -1)));
     },
   });
 }
@@ -114,7 +114,7 @@ function normalized(yPred: Value): Value {
 export function matchLabels(where: string, yTrue: Value, yPred: Value): Value {
   const shape = yPred.shape.slice(0, -1);
   let labels = ops.cast(yTrue, "int32");
-  if (labels.rank === yPred.rank && labels.shape.at(-1) === 1) labels = ops.squeeze(labels, { axis: -1 });
+  if (labels.rank === yPred.rank && labels.shape.at(-1) === 1) labels = ops.squeeze(labels, -1);
   if (yPred.rank === 0 || !sameShape(labels.shape, shape)) {
     const hint = sameShape(yTrue.shape, yPred.shape)
       ? "; one-hot targets go with categoricalCrossentropy"

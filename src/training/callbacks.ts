@@ -56,7 +56,6 @@ export class Callback {
   model!: Model;
   params!: CallbackParams;
 }
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a subclass may override any hook, or none.
 export interface Callback extends CallbackHooks {}
 
 /** What fit, evaluate and predict accept: an instance, or a plain object with some hooks. */

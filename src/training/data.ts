@@ -6,7 +6,6 @@ import { describe, MyelinError } from "../core/errors.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { Tensor, type TensorLike, tensor } from "../core/tensor.ts";
 import type { Loss } from "../losses/index.ts";
-import type { Breather } from "./breather.ts";
 
 /** A typed array with its shape, for those who do not want to make a Tensor. */
 export interface ShapedData {
@@ -44,7 +43,11 @@ export function readInputs(where: string, data: unknown, ports: readonly Port[] 
   const tensors = spread(where, data, ports).map(([label, one, port]) => {
     const rowSize = sizeOf(port.shape.slice(1).map((d) => d ?? 0));
     const rows = ArrayBuffer.isView(one) && rowSize > 0 ? (one as Uint8Array).length / rowSize : undefined;
-    return fitPort(label, readOne(label, one, rows === undefined ? undefined : [rows, ...port.shape.slice(1)]), port);
+    return fitPort(
+      label,
+      readOne(label, one, rows === undefined ? undefined : [rows, ...port.shape.slice(1)]),
+      port,
+    );
   });
   checkRows(where, tensors);
   return tensors;
@@ -70,7 +73,11 @@ export function readTargets(
 }
 
 /** Pairs every port with its part of the data and a label for errors. */
-function spread(where: string, data: unknown, ports: readonly Port[]): [label: string, one: unknown, port: Port][] {
+function spread(
+  where: string,
+  data: unknown,
+  ports: readonly Port[],
+): [label: string, one: unknown, port: Port][] {
   if (isRecord(data)) {
     const names = ports.map((p) => p.name);
     const missing = names.filter((n) => !Object.hasOwn(data, n));
@@ -199,51 +206,74 @@ export function position(shape: Shape, index: number): string {
 /** Elements looked at between two chances for the event loop: well under a millisecond. */
 const CHUNK = 1 << 18;
 
-/** Throws NOT_A_NUMBER for the first NaN or infinity. */
-export async function checkFinite(where: string, t: Tensor, breather: Breather): Promise<void> {
-  if (t.dtype !== "float32") return;
-  for (let from = 0; from < t.size; from += CHUNK) {
-    checkFiniteBetween(where, t, from, Math.min(t.size, from + CHUNK));
-    if (breather.isDue()) await breather.breathe();
+/**
+ * Looks at every number of a data set: finite all of them, targets what the losses can mean. Yields now and then, so
+ * that an async caller can let others run; throws NOT_A_NUMBER or LABEL_OUT_OF_RANGE naming the row.
+ * @param where names the call, e.g. "fit"
+ */
+export function* checkNumbers(
+  where: string,
+  set: DataSet,
+  ports: readonly Port[],
+  losses: readonly Loss[],
+): Generator<void> {
+  const label = (name: string, list: readonly unknown[], i: number) =>
+    list.length === 1 ? `${where}: ${name}` : `${where}: ${name}[${i}]`;
+  for (const [i, t] of set.inputs.entries()) yield* inChunks(t, label("x", set.inputs, i), checkFinite);
+  for (const [i, t] of set.targets.entries()) {
+    const name = label("y", set.targets, i);
+    yield* inChunks(t, name, checkFinite);
+    const range = targetRange(losses[i]!, ports[i]!);
+    if (range) yield* inChunks(t, name, (...chunk) => checkRange(...chunk, range));
   }
 }
 
-export function checkFiniteBetween(where: string, t: Tensor, from: number, to: number): void {
+type CheckChunk = (where: string, t: Tensor, from: number, to: number) => void;
+
+function* inChunks(t: Tensor, where: string, check: CheckChunk): Generator<void> {
+  for (let from = 0; from < t.size; from += CHUNK) {
+    check(where, t, from, Math.min(t.size, from + CHUNK));
+    yield;
+  }
+}
+
+function checkFinite(where: string, t: Tensor, from: number, to: number): void {
+  if (t.dtype !== "float32") return;
   const { data } = t;
   // x * 0 is NaN exactly for NaN and infinities: one pass without branches, and a second only to say where.
   let bad = 0;
   for (let i = from; i < to; i++) bad += data[i]! * 0;
   if (bad === 0) return;
   for (let i = from; i < to; i++) {
-    if (!Number.isFinite(data[i])) {
-      throw new MyelinError(
-        "NOT_A_NUMBER",
-        `${where}: expected finite numbers, got ${data[i]} in ${position(t.shape, i)}`,
-      );
-    }
+    if (Number.isFinite(data[i])) continue;
+    throw new MyelinError(
+      "NOT_A_NUMBER",
+      `${where}: expected finite numbers, got ${data[i]} in ${position(t.shape, i)}`,
+    );
   }
 }
 
-/** Throws LABEL_OUT_OF_RANGE for the first target that the loss cannot mean. */
-export function checkTargets(where: string, target: Tensor, loss: Loss, port: Port): void {
-  const { data } = target;
-  if (loss.targets === "labels") {
-    const classes = port.shape.at(-1) ?? Number.POSITIVE_INFINITY;
-    for (let i = 0; i < data.length; i++) {
-      if (data[i]! >= 0 && data[i]! < classes) continue;
-      throw new MyelinError(
-        "LABEL_OUT_OF_RANGE",
-        `${where}: expected labels from 0 to ${classes - 1} for loss ${loss.name}, got ${data[i]} in ${position(target.shape, i)}`,
-      );
-    }
-  } else if (loss.targets === "probabilities") {
-    for (let i = 0; i < data.length; i++) {
-      if (data[i]! >= 0 && data[i]! <= 1) continue;
-      throw new MyelinError(
-        "LABEL_OUT_OF_RANGE",
-        `${where}: expected targets from 0 to 1 for loss ${loss.name}, got ${data[i]} in ${position(target.shape, i)}`,
-      );
-    }
+interface Range {
+  readonly most: number;
+  readonly meaning: string;
+}
+
+/** What targets of this loss lie between: 0 and `most`. */
+function targetRange(loss: Loss, port: Port): Range | undefined {
+  if (loss.targets === "values") return undefined;
+  if (loss.targets === "probabilities") return { most: 1, meaning: `targets from 0 to 1 for ${loss.name}` };
+  const classes = port.shape.at(-1) ?? Number.POSITIVE_INFINITY;
+  return { most: classes - 1, meaning: `labels from 0 to ${classes - 1} for ${loss.name}` };
+}
+
+function checkRange(where: string, t: Tensor, from: number, to: number, range: Range): void {
+  const { data } = t;
+  for (let i = from; i < to; i++) {
+    if (data[i]! >= 0 && data[i]! <= range.most) continue;
+    throw new MyelinError(
+      "LABEL_OUT_OF_RANGE",
+      `${where}: expected ${range.meaning}, got ${data[i]} in ${position(t.shape, i)}`,
+    );
   }
 }
 

@@ -100,7 +100,7 @@ export class Progress {
     if (rate > 0) parts.push({ text: `${short(rate)} samples/s`, rank: 1.5 });
     for (const name in logs)
       parts.push({ text: `${name} ${value(logs[name]!)}`, rank: name === "loss" ? 8 : 6 });
-    return fit(parts, this.live ? (this.stream!.columns ?? 80) - 1 : Number.POSITIVE_INFINITY);
+    return fitWidth(parts, this.live ? (this.stream!.columns ?? 80) - 1 : Number.POSITIVE_INFINITY);
   }
 }
 
@@ -109,7 +109,7 @@ function standardOutput(): ProgressStream | undefined {
 }
 
 /** Drops the parts of lowest rank (of equals, the last) until the line fits. */
-function fit(parts: readonly { text: string; rank: number }[], width: number): string {
+function fitWidth(parts: readonly { text: string; rank: number }[], width: number): string {
   const kept = [...parts];
   const join = () => kept.map((p) => p.text).join("  ");
   while (kept.length > 1 && join().length > width) {

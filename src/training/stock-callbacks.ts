@@ -4,29 +4,7 @@ import { describe, MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { Callback, type CallbackHooks, CallbackList, type Logs } from "./callbacks.ts";
-
-/** What `fit` returns: `history.history.loss[i]` belongs to epoch `history.epoch[i]`. */
-export class History extends Callback {
-  epoch: number[] = [];
-  history: Record<string, number[]> = {};
-
-  override onTrainBegin(): void {
-    this.epoch = [];
-    this.history = {};
-  }
-
-  override onEpochEnd(epoch: number, logs: Logs): void {
-    this.epoch.push(epoch);
-    for (const name in logs) {
-      let values = this.history[name];
-      if (!values) {
-        values = [];
-        this.history[name] = values;
-      }
-      values.push(logs[name]!);
-    }
-  }
-}
+import { History } from "./history.ts";
 
 /** A History of its own, for when the one that `fit` returns is not at hand. */
 export function history(): History {

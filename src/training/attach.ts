@@ -1,0 +1,153 @@
+// Gives models their training methods. Models do not import training; whoever wants both imports this file (index.ts does).
+
+import type { Tensor } from "../core/tensor.ts";
+import type { Nest } from "../layers/nest.ts";
+import { Model } from "../models/model.ts";
+import type { Optimizer } from "../optimizers/index.ts";
+import type { Logs } from "./callbacks.ts";
+import type { DataLike, DataSet } from "./data.ts";
+import { diagnoseNaN } from "./diagnose.ts";
+import { type EvaluateOptions, evaluate } from "./evaluate.ts";
+import { type FitOptions, runFit } from "./fit.ts";
+import type { History } from "./history.ts";
+import { type PredictOptions, predict, predictSync } from "./predict.ts";
+import { getTrainingState, setTrainingState } from "./state.ts";
+import { type CompileOptions, type Trainer, trainerOf } from "./trainer.ts";
+
+declare module "../models/model.ts" {
+  interface Model {
+    /** Set to true by a callback, ends the training after the present batch or epoch. */
+    stopTraining: boolean;
+    /** The optimizer compile was given; undefined before. */
+    readonly optimizer: Optimizer | undefined;
+    /** The History of the last fit. */
+    readonly history: History | undefined;
+
+    /**
+     * Says how the model is trained and measured. May be called again: the optimizer then starts anew.
+     * @param options.optimizer a name or an optimizer. Default "rmsprop"
+     * @param options.loss a name, a loss or a function `(yTrue, yPred) => Value`; one per output in a list or record
+     * @param options.metrics names, metrics or functions; for several outputs a list of lists or a record
+     * @param options.lossWeights one number per output
+     * @param options.engine where this model runs. Default: what `setEngine` chose
+     * @example model.compile({ optimizer: "adam", loss: "meanSquaredError", metrics: ["meanAbsoluteError"] });
+     */
+    compile(options: CompileOptions): void;
+
+    /**
+     * Trains. Runs off the event loop.
+     * @param x rows of inputs: a Tensor, a typed array (read as rows of the model's input shape), `{ data, shape }` or
+     * nested arrays; for several inputs a list or a record by input name
+     * @param y targets, one row per row of x
+     * @returns losses and metrics per epoch; `valLoss` and so on for validation data
+     * @throws MyelinError NOT_COMPILED, BUSY (a training is under way), INVALID_DATA, SHAPE_MISMATCH, NOT_A_NUMBER,
+     * LABEL_OUT_OF_RANGE, INVALID_OPTION; ABORTED (named AbortError) when the signal fired
+     * @example const history = await model.fit(x, y, { epochs: 5, batchSize: 128, validationSplit: 0.1, seed: 7 });
+     */
+    fit(x: DataLike, y: DataLike, options?: FitOptions): Promise<History>;
+
+    /** Loss and metrics of data. @example const { loss, accuracy } = await model.evaluate(x, y); */
+    evaluate(x: DataLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
+
+    /**
+     * Outputs for data: a Tensor with one row per row of x, or several in the layout of the model's outputs. May be called
+     * while the model trains.
+     */
+    predict<R extends Nest<Tensor> = Tensor>(x: DataLike, options?: PredictOptions): Promise<R>;
+
+    /** The same at once on the calling thread, all rows as one batch: for models that take microseconds. */
+    predictSync<R extends Nest<Tensor> = Tensor>(x: DataLike): R;
+
+    /** Outputs for one batch of all rows. */
+    predictOnBatch<R extends Nest<Tensor> = Tensor>(x: DataLike): Promise<R>;
+
+    /** One training step on one batch. @returns loss and metrics of this batch, before the step */
+    trainOnBatch(x: DataLike, y: DataLike): Promise<Logs>;
+
+    /** Loss and metrics of one batch. */
+    testOnBatch(x: DataLike, y: DataLike): Promise<Logs>;
+
+    /**
+     * Looks for the op that first makes NaN or infinity in a training step on these rows, on the reference engine (slow).
+     * @returns a sentence naming op and layer, or null when everything stays finite
+     */
+    diagnoseNaN(x: DataLike, y: DataLike): Promise<string | null>;
+  }
+}
+
+/** Runs a training of whatever kind with the model held; refuses while another one is. */
+async function held<T>(model: Model, where: string, run: (trainer: Trainer) => Promise<T>): Promise<T> {
+  const trainer = trainerOf(model);
+  trainer.check(where);
+  const release = trainer.hold(where);
+  try {
+    return await run(trainer);
+  } finally {
+    release();
+  }
+}
+
+function readBatch(trainer: Trainer, where: string, x: unknown, y: unknown): DataSet {
+  trainer.check(where);
+  const set = trainer.readData(where, x, y);
+  for (const _ of trainer.numbers(where, set));
+  return set;
+}
+
+const methods: ThisType<Model> & Partial<Model> = {
+  stopTraining: false,
+  compile(options) {
+    trainerOf(this).compile(options);
+  },
+  fit(x, y, options) {
+    return held(this, "fit", (trainer) => runFit(trainer, x, y, options));
+  },
+  async evaluate(x, y, options) {
+    return evaluate(trainerOf(this), x, y, options);
+  },
+  async predict<R extends Nest<Tensor>>(x: DataLike, options?: PredictOptions): Promise<R> {
+    return (await predict(trainerOf(this), x, options)) as R;
+  },
+  predictSync<R extends Nest<Tensor>>(x: DataLike): R {
+    return predictSync(trainerOf(this), x) as R;
+  },
+  async predictOnBatch<R extends Nest<Tensor>>(x: DataLike): Promise<R> {
+    return (await predict(trainerOf(this), x, { batchSize: Number.MAX_SAFE_INTEGER })) as R;
+  },
+  trainOnBatch(x, y) {
+    return held(this, "trainOnBatch", (trainer) =>
+      trainer.runBatch("train", readBatch(trainer, "trainOnBatch", x, y)),
+    );
+  },
+  async testOnBatch(x, y) {
+    const trainer = trainerOf(this);
+    return trainer.runBatch("test", readBatch(trainer, "testOnBatch", x, y));
+  },
+  diagnoseNaN(x, y) {
+    return held(this, "diagnoseNaN", (trainer) => diagnoseNaN(trainer, x, y));
+  },
+  getTrainingState() {
+    return getTrainingState(trainerOf(this));
+  },
+  setTrainingState(state) {
+    setTrainingState(trainerOf(this), state);
+  },
+};
+
+for (const [name, value] of Object.entries(methods)) {
+  Object.defineProperty(Model.prototype, name, { value, writable: true, configurable: true });
+}
+Object.defineProperties(Model.prototype, {
+  optimizer: {
+    configurable: true,
+    get(this: Model) {
+      return trainerOf(this).optimizer;
+    },
+  },
+  history: {
+    configurable: true,
+    get(this: Model) {
+      return trainerOf(this).history;
+    },
+  },
+});

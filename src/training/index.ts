@@ -1,0 +1,21 @@
+// What training adds to the public API: the namespace `callbacks` and the types of options and results. Importing this
+// file gives models their training methods.
+
+import "./attach.ts";
+
+export {
+  Callback,
+  type CallbackHooks,
+  type CallbackLike,
+  type CallbackParams,
+  type Logs,
+} from "./callbacks.ts";
+export type { ArrayData, DataLike, ShapedData } from "./data.ts";
+export type { EvaluateOptions } from "./evaluate.ts";
+export type { FitOptions } from "./fit.ts";
+export { History } from "./history.ts";
+export type { PerOutput } from "./plan.ts";
+export type { PredictOptions } from "./predict.ts";
+export type { ProgressStream, Verbose } from "./progress.ts";
+export * as callbacks from "./stock-callbacks.ts";
+export type { CompileOptions } from "./trainer.ts";

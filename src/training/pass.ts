@@ -1,0 +1,228 @@
+// One way of going over a data set in batches: its Variables, its Programs and its sums. The data lies in the engine's
+// memory; each step gathers its rows by index, so one run does all the full batches of an epoch. What is left over is a
+// second Program of that smaller batch.
+
+import { type Built, build } from "../compile.ts";
+import { internal } from "../core/errors.ts";
+import { formatType, type TensorType } from "../core/shape.ts";
+import { Tensor, tensor } from "../core/tensor.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Value } from "../graph/graph.ts";
+import { assignVariable, readVariable } from "../graph/trace.ts";
+import { Variable } from "../graph/variable.ts";
+import * as ops from "../ops/index.ts";
+import type { Breather } from "./breather.ts";
+import type { Logs } from "./callbacks.ts";
+import type { DataSet } from "./data.ts";
+import { Totals, type Tracked } from "./totals.ts";
+
+/** What one step does with a batch, in a trace; returns what to add up. */
+export type StepFunction = (
+  inputs: readonly Value[],
+  targets: readonly Value[],
+  rows: number,
+) => readonly Tracked[];
+
+export interface PassOptions {
+  /** Names the Programs in errors, e.g. "fit". */
+  name: string;
+  engine: Engine;
+  batchSize: number;
+  /** Rows come in the order given by `setOrder`. */
+  ordered: boolean;
+  step: StepFunction;
+}
+
+/** How a run is watched and stopped. */
+export interface PassRun {
+  signal?: AbortSignal;
+  /** Running numbers, now and then while a long run lasts. `logs` is only worked out when called. */
+  onProgress?: (steps: number, logs: () => Logs) => void;
+  /** Both, or neither: the run then stops after every batch to tell them. */
+  onBatchBegin?: (batch: number) => void | Promise<void>;
+  onBatchEnd?: (batch: number, logs: Logs) => void | Promise<void>;
+  /** Asked after every batch that is told of. */
+  isStopped?: () => boolean;
+}
+
+/** A run this short is done on the calling thread: going to another one and back would take as long. */
+const SYNC_BELOW_MS = 0.5;
+
+export class Pass {
+  readonly totals = new Totals();
+  readonly rows: number;
+  readonly steps: number;
+  readonly engine: Engine;
+  /** Whether a run is under way. */
+  busy = false;
+  private readonly inputs: readonly Variable[];
+  private readonly targets: readonly Variable[];
+  private readonly order: Variable | undefined;
+  private readonly cursor = new Variable([], "int32", { name: "cursor", trainable: false });
+  private readonly fullSteps: number;
+  private readonly full: Built | undefined;
+  private readonly rest: Built | undefined;
+  /** Milliseconds the last whole run took. */
+  private lasted = Number.POSITIVE_INFINITY;
+
+  constructor(set: DataSet, options: PassOptions) {
+    const { batchSize, step, engine, name } = options;
+    this.rows = set.rows;
+    this.engine = engine;
+    this.inputs = set.inputs.map((t, i) => dataVariable(t, `x${i}`));
+    this.targets = set.targets.map((t, i) => dataVariable(t, `y${i}`));
+    this.fullSteps = Math.floor(set.rows / batchSize);
+    const restRows = set.rows - this.fullSteps * batchSize;
+    this.steps = this.fullSteps + (restRows > 0 ? 1 : 0);
+    if (options.ordered && this.steps > 1) {
+      this.order = new Variable([set.rows], "int32", {
+        name: "order",
+        trainable: false,
+        initial: () => iota(set.rows),
+      });
+    }
+    const program = (rows: number, begin: number | "cursor") =>
+      build(
+        () => {
+          this.traceStep(step, rows, begin);
+          return [];
+        },
+        [],
+        { engine, name },
+      );
+    if (this.fullSteps > 0) this.full = program(batchSize, this.fullSteps > 1 ? "cursor" : 0);
+    if (restRows > 0) this.rest = program(restRows, set.rows - restRows);
+  }
+
+  /** Whether another data set can take the place of this one. */
+  fits(set: DataSet): boolean {
+    return typesOf(set) === [...this.inputs, ...this.targets].map(formatType).join();
+  }
+
+  /** Puts another data set of the same types in place. */
+  setData(set: DataSet): void {
+    if (!this.fits(set)) throw internal("pass: data of another type");
+    this.inputs.forEach((v, i) => {
+      v.write(set.inputs[i]!);
+    });
+    this.targets.forEach((v, i) => {
+      v.write(set.targets[i]!);
+    });
+  }
+
+  /** Whether the order of rows makes a difference: not when one batch holds them all. */
+  get isOrdered(): boolean {
+    return this.order !== undefined;
+  }
+
+  setOrder(order: Int32Array): void {
+    this.order!.write(new Tensor(order, [order.length], "int32"));
+  }
+
+  /**
+   * Goes over the data once. On return the sums hold all of it.
+   * @returns the steps done: fewer than `steps` only when `isStopped` said so
+   */
+  async run(options: PassRun, breather: Breather): Promise<number> {
+    if (this.busy) throw internal("pass: run twice at once");
+    this.busy = true;
+    const { signal } = options;
+    try {
+      if (options.onBatchBegin || options.onBatchEnd) return await this.runByBatch(options, breather);
+      const begun = performance.now();
+      if (this.lasted < SYNC_BELOW_MS) {
+        this.full?.runSync([], this.fullSteps);
+        this.rest?.runSync();
+      } else {
+        if (this.full) await this.full.run([], { steps: this.fullSteps, signal, ...this.reporting(options) });
+        if (this.rest) await this.rest.run([], { signal });
+        breather.reset();
+      }
+      this.lasted = performance.now() - begun;
+      return this.steps;
+    } catch (error) {
+      // The next run begins with the first batch, wherever this one stopped.
+      this.cursor.write(tensor(0, [], "int32"));
+      throw error;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async runByBatch(options: PassRun, breather: Breather): Promise<number> {
+    const { signal, onBatchBegin, onBatchEnd, onProgress, isStopped } = options;
+    for (let batch = 0; batch < this.steps; batch++) {
+      const waited = onBatchBegin?.(batch);
+      if (waited) await waited;
+      const program = batch < this.fullSteps ? this.full! : this.rest!;
+      const begun = performance.now();
+      if (this.lasted < SYNC_BELOW_MS && !signal?.aborted) program.runSync();
+      else await program.run([], { signal });
+      this.lasted = performance.now() - begun;
+      if (breather.isDue()) await breather.breathe();
+      const logs = this.totals.logs();
+      onProgress?.(batch + 1, () => logs);
+      const ended = onBatchEnd?.(batch, logs);
+      if (ended) await ended;
+      if (isStopped?.() && batch + 1 < this.steps) {
+        this.cursor.write(tensor(0, [], "int32"));
+        return batch + 1;
+      }
+    }
+    return this.steps;
+  }
+
+  private reporting({ onProgress }: PassRun) {
+    if (!onProgress) return {};
+    const watch = this.totals.variables;
+    return {
+      watch,
+      onReport: ({ done, watched }: { done: number; watched: readonly ArrayLike<number>[] }) =>
+        onProgress(done, () => this.totals.logs(watched)),
+    };
+  }
+
+  private traceStep(step: StepFunction, rows: number, begin: number | "cursor"): void {
+    const take = this.taker(rows, begin);
+    const tracked = step(this.inputs.map(take), this.targets.map(take), rows);
+    if (begin !== "cursor") {
+      this.totals.add(tracked, begin === 0);
+      return;
+    }
+    const cursor = readVariable(this.cursor);
+    this.totals.add(tracked, ops.equal(cursor, 0));
+    // After the last full batch it stands at the beginning again: epochs need no write from the host.
+    assignVariable(this.cursor, ops.mod(ops.add(cursor, rows), this.fullSteps * rows));
+  }
+
+  /** How a step gets its rows out of a data Variable. */
+  private taker(rows: number, begin: number | "cursor"): (data: Variable) => Value {
+    if (rows === this.rows) return readVariable;
+    if (begin !== "cursor") {
+      const from = (v: Variable) =>
+        ops.slice(v, [begin, ...v.shape.slice(1).map(() => 0)], [rows, ...v.shape.slice(1)]);
+      if (!this.order) return from;
+      const picked = from(this.order);
+      return (data) => ops.gather(data, picked);
+    }
+    const places = ops.add(ops.constant(tensor(iota(rows))), readVariable(this.cursor));
+    const picked = this.order ? ops.gather(this.order, places) : places;
+    return (data) => ops.gather(data, picked);
+  }
+}
+
+/** Data that outlives a run only as long as its Pass. */
+function dataVariable(t: Tensor, name: string): Variable {
+  return new Variable(t.shape, t.dtype, { name, trainable: false, initial: () => t.data });
+}
+
+export function iota(n: number): Int32Array {
+  const out = new Int32Array(n);
+  for (let i = 0; i < n; i++) out[i] = i;
+  return out;
+}
+
+/** The types of a data set as one string. */
+export function typesOf(set: DataSet): string {
+  return [...set.inputs, ...set.targets].map((t: TensorType) => formatType(t)).join();
+}

@@ -1,0 +1,189 @@
+// What `compile` was told, checked and resolved against the outputs of a model: one loss per output, metrics per output.
+
+import { describe, MyelinError } from "../core/errors.ts";
+import type { Value } from "../graph/graph.ts";
+import { get as getLoss, type Loss, type LossLike } from "../losses/index.ts";
+import { get as getMetric, type Metric, type MetricLike } from "../metrics/index.ts";
+import * as ops from "../ops/index.ts";
+import type { Port } from "./data.ts";
+import type { Tracked } from "./totals.ts";
+
+/** One per output: alone for a single one, else a list or a record by output name. */
+export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
+
+export interface Objective {
+  readonly losses: readonly Loss[];
+  readonly weights: readonly number[];
+  readonly metrics: readonly (readonly Metric[])[];
+}
+
+export interface ObjectiveOptions {
+  loss: PerOutput<LossLike>;
+  metrics?:
+    | readonly (MetricLike | readonly MetricLike[])[]
+    | Readonly<Record<string, MetricLike | readonly MetricLike[]>>;
+  lossWeights?: readonly number[] | Readonly<Record<string, number>>;
+}
+
+const WHERE = "compile";
+
+/** Checks what can be checked before the outputs are known: names, mainly. */
+export function checkObjective(options: ObjectiveOptions): void {
+  if (options.loss === undefined || options.loss === null) {
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${WHERE}: expected a loss, e.g. "meanSquaredError", got ${options.loss}`,
+    );
+  }
+  for (const loss of listed(options.loss)) {
+    const resolved = getLoss(loss as LossLike, WHERE);
+    if (resolved.reduction !== "none") continue;
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${WHERE}: expected loss ${resolved.name} to have a reduction for training, got "none"`,
+    );
+  }
+  const { metrics, lossWeights } = options;
+  if (metrics !== undefined && (typeof metrics !== "object" || metrics === null)) {
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${WHERE}: expected metrics to be a list or a record by output, got ${describe(metrics)}`,
+    );
+  }
+  for (const metric of listed(metrics ?? []).flat()) getMetric(metric as MetricLike, WHERE);
+  for (const weight of listed(lossWeights ?? [])) {
+    if (typeof weight === "number" && Number.isFinite(weight)) continue;
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${WHERE}: expected lossWeights to be finite numbers, got ${describe(weight)}`,
+    );
+  }
+}
+
+/** Several things in a list or a record by name; a saved config or a class instance is one thing. */
+function listed(x: unknown): readonly unknown[] {
+  if (Array.isArray(x)) return x;
+  return isByName(x) ? Object.values(x) : [x];
+}
+
+function isByName(x: unknown): x is Record<string, unknown> {
+  if (typeof x !== "object" || x === null || Array.isArray(x)) return false;
+  const isPlain = Object.getPrototypeOf(x) === Object.prototype || Object.getPrototypeOf(x) === null;
+  return isPlain && !("name" in x && "options" in x);
+}
+
+/** Brings losses, weights and metrics into the order of the outputs. */
+export function resolveObjective(options: ObjectiveOptions, outputs: readonly Port[]): Objective {
+  checkObjective(options);
+  const { loss, metrics, lossWeights } = options;
+  const losses = perOutput("loss", loss, outputs).map((l) => getLoss(l as LossLike, WHERE));
+  const weights =
+    lossWeights === undefined ? outputs.map(() => 1) : perOutput("lossWeights", lossWeights, outputs);
+  return { losses, weights: weights as number[], metrics: metricsPerOutput(metrics, outputs) };
+}
+
+function perOutput(option: string, given: unknown, outputs: readonly Port[]): unknown[] {
+  const names = outputs.map((o) => o.name);
+  const expected = `one ${option} per output (${names.join(", ")})`;
+  if (isByName(given)) {
+    const wrong = Object.keys(given).filter((k) => !names.includes(k));
+    if (wrong.length === 0 && names.every((n) => Object.hasOwn(given, n))) return names.map((n) => given[n]);
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${WHERE}: expected ${expected}, got ${Object.keys(given).join(", ") || "none"}`,
+    );
+  }
+  if (!Array.isArray(given)) return outputs.map(() => given);
+  if (given.length !== outputs.length) {
+    throw new MyelinError("INVALID_OPTION", `${WHERE}: expected ${expected}, got ${given.length}`);
+  }
+  return given;
+}
+
+/** A flat list belongs to the only output; several outputs say which: a list of lists, or a record (gaps allowed). */
+function metricsPerOutput(metrics: ObjectiveOptions["metrics"], outputs: readonly Port[]): Metric[][] {
+  if (metrics === undefined) return outputs.map(() => []);
+  const get = (list: unknown) =>
+    (Array.isArray(list) ? list : [list]).map((m) => getMetric(m as MetricLike, WHERE));
+  if (isByName(metrics)) {
+    const unknown = Object.keys(metrics).find((k) => !outputs.some((o) => o.name === k));
+    if (unknown !== undefined) {
+      throw new MyelinError(
+        "INVALID_OPTION",
+        `${WHERE}: expected metrics for outputs ${outputs.map((o) => o.name).join(", ")}, got ${describe(unknown)}`,
+      );
+    }
+    return outputs.map((o) => (Object.hasOwn(metrics, o.name) ? get(metrics[o.name]) : []));
+  }
+  const list = metrics as readonly unknown[];
+  if (outputs.length === 1) return [get(list.flat())];
+  return perOutput("metrics entry", list, outputs).map(get);
+}
+
+/** What one batch comes to: the number to be made smaller, and everything that is logged. */
+export interface Outcome {
+  readonly loss: Value;
+  readonly tracked: readonly Tracked[];
+}
+
+/** Inside a trace: losses and metrics of a batch. */
+export function score(
+  objective: Objective,
+  ports: readonly Port[],
+  targets: readonly Value[],
+  predictions: readonly Value[],
+  rows: number,
+): Outcome {
+  const { losses, weights, metrics } = objective;
+  const parts = losses.map((loss, i) => scalarLoss(loss, targets[i]!, predictions[i]!));
+  const total = parts
+    .map((part, i) => (weights[i] === 1 ? part : ops.multiply(part, weights[i]!)))
+    .reduce((a, b) => ops.add(a, b));
+  const isSingle = ports.length === 1;
+  const tracked = [trackLoss("loss", total, rows)];
+  parts.forEach((part, i) => {
+    if (!isSingle) tracked.push(trackLoss(`${ports[i]!.name}Loss`, part, rows));
+  });
+  metrics.forEach((list, i) => {
+    for (const metric of list) {
+      tracked.push({
+        name: unused(tracked, isSingle ? metric.name : ports[i]!.name + capitalized(metric.name)),
+        direction: metric.direction,
+        amounts: metric.update(targets[i]!, predictions[i]!),
+        result: (sums) => metric.result(sums),
+      });
+    }
+  });
+  return { loss: total, tracked };
+}
+
+/** The mean over samples of batch losses, as Keras logs it: a smaller last batch counts for less. */
+function trackLoss(name: string, loss: Value, rows: number): Tracked {
+  return {
+    name,
+    direction: "min",
+    amounts: [ops.multiply(loss, rows), rows],
+    result: (sums) => sums[0]! / sums[1]!,
+  };
+}
+
+function scalarLoss(loss: Loss, target: Value, prediction: Value): Value {
+  const value = loss.apply(target, prediction);
+  if (value.rank === 0 && value.dtype === "float32") return value;
+  throw new MyelinError(
+    "SHAPE_MISMATCH",
+    `loss ${loss.name}: expected apply to give a float32 scalar, got ${value.dtype}[${value.shape}]`,
+  );
+}
+
+/** Two metrics of one name are told apart by a number. */
+function unused(tracked: readonly Tracked[], name: string): string {
+  let candidate = name;
+  for (let n = 1; tracked.some((t) => t.name === candidate); n++) candidate = `${name}_${n}`;
+  return candidate;
+}
+
+/** valLoss, headAccuracy: names put together in camelCase. */
+export function capitalized(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}

@@ -1,0 +1,295 @@
+// The training state of one model: what compile was told, the optimizer, and the Programs made so far. The loops over
+// epochs and batches are in fit.ts and predict.ts; this file makes and keeps what they run.
+
+import { backward } from "../autodiff/backward.ts";
+import { type Built, build } from "../compile.ts";
+import { describe, MyelinError } from "../core/errors.ts";
+import { checkOptions } from "../core/options.ts";
+import { formatType, type TensorType } from "../core/shape.ts";
+import type { Tensor } from "../core/tensor.ts";
+import type { Engine } from "../engine/engine.ts";
+import { currentEngine, type EngineName, engineNamed } from "../engine/select.ts";
+import type { Value } from "../graph/graph.ts";
+import { readVariable } from "../graph/trace.ts";
+import type { Model } from "../models/model.ts";
+import { get as getOptimizer, type Optimizer, type OptimizerLike } from "../optimizers/index.ts";
+import type { Logs } from "./callbacks.ts";
+import { checkNumbers, type DataSet, type Port, readInputs, readTargets } from "./data.ts";
+import type { History } from "./history.ts";
+import { Pass, type StepFunction, typesOf } from "./pass.ts";
+import { checkObjective, type Objective, type ObjectiveOptions, resolveObjective, score } from "./plan.ts";
+import { Ledger } from "./totals.ts";
+
+export interface CompileOptions extends ObjectiveOptions {
+  /** A name ("sgd", "adam", "adamW", "rmsprop") or an optimizer. Default "rmsprop", as in Keras. */
+  optimizer?: OptimizerLike;
+  /** Where this model trains and predicts. Default: what `setEngine` chose. */
+  engine?: EngineName | Engine;
+}
+
+const COMPILE_OPTIONS = ["optimizer", "loss", "metrics", "lossWeights", "engine"] as const;
+
+/** Programs of single batches and predictions kept per model: one per shape seen lately. */
+const MAX_PROGRAMS = 64;
+/** Data sets beyond this many bytes do not stay in the engine's memory after the run that needed them. */
+const KEEP_BYTES = 64 * 2 ** 20;
+
+/** A Program over one batch given as arguments, whose results are sums. */
+interface BatchProgram {
+  readonly built: Built;
+  readonly ledger: Ledger;
+}
+
+interface Compiled {
+  readonly options: CompileOptions;
+  readonly optimizer: Optimizer;
+}
+
+export class Trainer {
+  readonly model: Model;
+  history: History | undefined;
+  /** The seed of the last fit that had one; shuffles follow from it. */
+  seed: number | undefined;
+  /** What holds the model at the moment: "fit", "trainOnBatch". */
+  private holder: string | undefined;
+  private compiled: Compiled | undefined;
+  private engineOption: EngineName | Engine | undefined;
+  private objective: Objective | undefined;
+  private trainPass: { key: string; pass: Pass } | undefined;
+  private testPasses: { key: string; pass: Pass }[] = [];
+  private readonly programs = new Map<string, BatchProgram | Built>();
+
+  constructor(model: Model) {
+    this.model = model;
+  }
+
+  // ---- compile
+
+  compile(options: CompileOptions): void {
+    const given = checkOptions("compile", options, COMPILE_OPTIONS);
+    checkObjective(given);
+    const optimizer = getOptimizer(given.optimizer ?? "rmsprop", "compile");
+    if (this.model.built) resolveObjective(given, this.outputPorts);
+    if (given.engine !== undefined) engineNamed(given.engine, "compile");
+    this.checkFree("compile");
+    this.compiled = { options: given, optimizer };
+    this.engineOption = given.engine;
+    this.forgetPrograms();
+  }
+
+  /** Back to before compile. */
+  uncompile(): void {
+    this.compiled = undefined;
+    this.forgetPrograms();
+  }
+
+  /** What compile was told. @throws NOT_COMPILED */
+  check(where: string): Compiled {
+    if (this.compiled) return this.compiled;
+    throw new MyelinError(
+      "NOT_COMPILED",
+      `${where}: expected a compiled model; call model.compile({ optimizer, loss }) first`,
+    );
+  }
+
+  get optimizer(): Optimizer | undefined {
+    return this.compiled?.optimizer;
+  }
+
+  get options(): CompileOptions | undefined {
+    return this.compiled?.options;
+  }
+
+  get engine(): Engine {
+    return this.engineOption === undefined ? currentEngine() : engineNamed(this.engineOption, "compile");
+  }
+
+  private forgetPrograms(): void {
+    this.objective = undefined;
+    this.trainPass = undefined;
+    this.testPasses = [];
+    this.programs.clear();
+  }
+
+  // ---- one training at a time
+
+  checkFree(where: string): void {
+    if (this.holder === undefined) return;
+    throw new MyelinError(
+      "BUSY",
+      `${where}: expected an idle model, but ${this.holder} is under way; await it first`,
+    );
+  }
+
+  /** Takes the model for a training; the result gives it back. */
+  hold(where: string): () => void {
+    this.checkFree(where);
+    this.holder = where;
+    return () => {
+      this.holder = undefined;
+    };
+  }
+
+  // ---- data
+
+  get inputPorts(): readonly Port[] {
+    return this.model.inputSpecs;
+  }
+
+  get outputPorts(): readonly Port[] {
+    return this.model.outputSpecs;
+  }
+
+  /** Inputs of the model as Tensors; a model that does not know its input shape yet learns it here. */
+  readInputs(where: string, x: unknown): Tensor[] {
+    if (!this.model.built) {
+      const [first] = readInputs(`${where}: x`, x, undefined) as [Tensor];
+      const dtype = first.dtype === "int32" ? "int32" : "float32";
+      (this.model.build as (shape: readonly (number | null)[], dtype: string) => void)(
+        [null, ...first.shape.slice(1)],
+        dtype,
+      );
+      this.forgetPrograms();
+    }
+    return readInputs(`${where}: x`, x, this.inputPorts);
+  }
+
+  /** Inputs and targets, shapes checked; numbers are checked by `checkNumbers`. */
+  readData(where: string, x: unknown, y: unknown): DataSet {
+    const inputs = this.readInputs(where, x);
+    const rows = inputs[0]!.shape[0]!;
+    if (rows === 0) throw new MyelinError("INVALID_DATA", `${where}: expected at least one row, got none`);
+    const { losses } = this.objectiveFor();
+    const targets = readTargets(`${where}: y`, y, this.outputPorts, losses, rows);
+    return { rows, inputs, targets };
+  }
+
+  numbers(where: string, set: DataSet): Generator<void> {
+    return checkNumbers(where, set, this.outputPorts, this.objectiveFor().losses);
+  }
+
+  private objectiveFor(): Objective {
+    this.objective ??= resolveObjective(this.check("compile").options, this.outputPorts);
+    return this.objective;
+  }
+
+  // ---- steps
+
+  private readonly trainStep: StepFunction = (inputs, targets, rows) => {
+    const { model } = this;
+    const variables = model.trainableWeights;
+    const parameters = variables.map(readVariable);
+    const { loss, tracked } = this.forward(inputs, targets, rows, true);
+    const gradients = backward([loss], [undefined], parameters);
+    this.compiled!.optimizer.apply(gradients, variables);
+    return tracked;
+  };
+
+  private readonly testStep: StepFunction = (inputs, targets, rows) =>
+    this.forward(inputs, targets, rows, false).tracked;
+
+  /** Inside a trace. */
+  forward(inputs: readonly Value[], targets: readonly Value[], rows: number, training: boolean) {
+    const predictions = this.model.callFlat(inputs, { training });
+    return score(this.objectiveFor(), this.outputPorts, targets, predictions, rows);
+  }
+
+  // ---- Programs
+
+  /** The pass that trains on this data; the last one is kept. */
+  trainingPass(set: DataSet, batchSize: number, ordered: boolean): Pass {
+    const { engine } = this;
+    const key = `${typesOf(set)} ${batchSize} ${ordered}`;
+    const kept = this.trainPass;
+    if (kept?.key === key && kept.pass.engine === engine) {
+      kept.pass.setData(set);
+      return kept.pass;
+    }
+    this.trainPass = undefined;
+    const pass = new Pass(set, { name: "fit", engine, batchSize, ordered, step: this.trainStep });
+    if (bytesOf(set) <= KEEP_BYTES) this.trainPass = { key, pass };
+    return pass;
+  }
+
+  /** A pass that evaluates on this data and is nobody else's until it is given back. */
+  testingPass(set: DataSet, batchSize: number): Pass {
+    const { engine } = this;
+    const key = `${typesOf(set)} ${batchSize}`;
+    const at = this.testPasses.findIndex((p) => p.key === key && p.pass.engine === engine);
+    if (at >= 0) {
+      const { pass } = this.testPasses.splice(at, 1)[0]!;
+      pass.setData(set);
+      return pass;
+    }
+    return new Pass(set, { name: "evaluate", engine, batchSize, ordered: false, step: this.testStep });
+  }
+
+  giveBack(pass: Pass, set: DataSet, batchSize: number): void {
+    if (bytesOf(set) > KEEP_BYTES) return;
+    this.testPasses.unshift({ key: `${typesOf(set)} ${batchSize}`, pass });
+    this.testPasses.length = Math.min(this.testPasses.length, 2);
+  }
+
+  /** One batch, trained or tested on. */
+  async runBatch(kind: "train" | "test", set: DataSet): Promise<Logs> {
+    const { engine } = this;
+    const args = [...set.inputs, ...set.targets];
+    const { built, ledger } = this.keptProgram(`${kind} ${typesOf(set)}`, engine, () => {
+      const ledger = new Ledger();
+      const step = kind === "train" ? this.trainStep : this.testStep;
+      const inputs = set.inputs.length;
+      const fn = (...values: Value[]) =>
+        ledger.amounts(step(values.slice(0, inputs), values.slice(inputs), set.rows));
+      return { built: build(fn, args.map(typeOf), { engine, name: `${kind}OnBatch` }), ledger };
+    }) as BatchProgram;
+    const sums = await built.run(args);
+    return ledger.logs(sums.map((t) => t.data));
+  }
+
+  /** The Program that predicts batches of these types. */
+  predictor(types: readonly TensorType[]): Built {
+    const { engine } = this;
+    const run = (...values: Value[]) => this.model.callFlat(values, { training: false });
+    return this.keptProgram(`predict ${types.map(formatType).join()}`, engine, () =>
+      build(run, types, { engine, name: "predict" }),
+    ) as Built;
+  }
+
+  private keptProgram(key: string, engine: Engine, make: () => BatchProgram | Built): BatchProgram | Built {
+    const kept = this.programs.get(key);
+    const isUsable = kept && ("built" in kept ? kept.built : kept).engine === engine;
+    const program = isUsable ? kept : make();
+    // Kept in order of use; the one unused for longest goes first.
+    this.programs.delete(key);
+    this.programs.set(key, program);
+    if (this.programs.size > MAX_PROGRAMS) this.programs.delete(this.programs.keys().next().value!);
+    return program;
+  }
+}
+
+const typeOf = (t: Tensor): TensorType => ({ shape: t.shape, dtype: t.dtype });
+
+function bytesOf(set: DataSet): number {
+  return [...set.inputs, ...set.targets].reduce((sum, t) => sum + t.data.byteLength, 0);
+}
+
+const trainers = new WeakMap<Model, Trainer>();
+
+/** The one Trainer of a model, made on first use. */
+export function trainerOf(model: Model): Trainer {
+  let trainer = trainers.get(model);
+  if (!trainer) {
+    trainer = new Trainer(model);
+    trainers.set(model, trainer);
+  }
+  return trainer;
+}
+
+/** A batch size as given to fit, evaluate or predict. */
+export function checkBatchSize(where: string, batchSize: unknown): number {
+  if (Number.isInteger(batchSize) && (batchSize as number) >= 1) return batchSize as number;
+  throw new MyelinError(
+    "INVALID_OPTION",
+    `${where}: expected batchSize to be an integer of at least 1, got ${describe(batchSize)}`,
+  );
+}
