@@ -1,18 +1,17 @@
-// npm run bench -- <name> [arguments]: every benchmark is a module of this folder.
+// npm run bench -- <name> [arguments]: every benchmark is a module of this folder, loaded when asked for.
 
-import { installPeers } from "./install.ts";
-import { kernels } from "./kernels.ts";
-import { steps } from "./steps.ts";
+type Bench = (words: readonly string[]) => Promise<void> | void;
 
-const benches: Record<string, (words: readonly string[]) => Promise<void> | void> = {
-  steps,
-  kernels,
-  "install-peers": installPeers,
+const benches: Record<string, () => Promise<Bench>> = {
+  steps: async () => (await import("./steps.ts")).steps,
+  kernels: async () => (await import("./kernels.ts")).kernels,
+  citizen: async () => (await import("./citizen.ts")).citizen,
+  "install-peers": async () => (await import("./install.ts")).installPeers,
 };
 
 const [name = "", ...rest] = process.argv.slice(2);
 const bench = benches[name];
-if (bench) await bench(rest);
+if (bench) await (await bench())(rest);
 else {
   console.error(
     `usage: npm run bench -- <${Object.keys(benches).join(" | ")}> [arguments]; see the top of bench/<name>.ts`,
