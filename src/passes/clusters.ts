@@ -26,19 +26,24 @@ export interface Unit {
 }
 
 export class Clusters {
-  readonly units = new Set<Unit>();
   private readonly graph: Graph;
   private readonly unit = new Map<Node, Unit>();
   private readonly number = new Map<Node, number>();
   private readonly readers = new Map<Value, Node[]>();
   private readonly results: ReadonlySet<Value>;
+  /** Units in a possible order, with gaps, and where each stands: a unit reads only from units before it. */
+  private readonly order: (Unit | undefined)[] = [];
+  private readonly position = new Map<Unit, number>();
 
   constructor(graph: Graph) {
     this.graph = graph;
     this.results = new Set(graph.outputs);
     graph.nodes.forEach((node, i) => {
+      const unit = { nodes: [node], ...chainForm(node), product: undefined };
       this.number.set(node, i);
-      this.add({ nodes: [node], ...chainForm(node), product: undefined });
+      this.position.set(unit, i);
+      this.order.push(unit);
+      this.add(unit);
       for (const v of new Set(node.inputs)) {
         const list = this.readers.get(v);
         if (list) list.push(node);
@@ -93,38 +98,42 @@ export class Clusters {
     return this.merge(product, chain, { ...chain, product: product.nodes[0]! });
   }
 
-  /** The graph's order of units: each as late as its last member stands, but before whatever reads it. */
+  /** The units in an order in which they can run: the graph's, as far as it goes. */
   ordered(): Unit[] {
-    const out: Unit[] = [];
-    const done = new Set<Unit>();
-    const visit = (unit: Unit): void => {
-      if (done.has(unit)) return;
-      done.add(unit);
-      for (const v of this.inputsOf(unit)) if (v.node) visit(this.unit.get(v.node)!);
-      out.push(unit);
-    };
-    const last = (unit: Unit): number => this.number.get(unit.nodes.at(-1)!)!;
-    for (const unit of [...this.units].sort((a, b) => last(a) - last(b))) visit(unit);
-    return out;
+    return this.order.filter((unit) => unit !== undefined);
   }
 
   private add(unit: Unit): void {
-    this.units.add(unit);
     for (const node of unit.nodes) this.unit.set(node, unit);
   }
 
   private merge(a: Unit, b: Unit, form: Omit<Unit, "nodes">): boolean {
+    const [first, last] = this.position.get(a)! < this.position.get(b)! ? [a, b] : [b, a];
+    const between = this.readersBetween(first, last);
+    if (!between) return false;
     const nodes = [...a.nodes, ...b.nodes].sort((x, y) => this.number.get(x)! - this.number.get(y)!);
-    if (this.leadsTo(a, b) || this.leadsTo(b, a)) return false;
     const merged: Unit = { ...form, nodes };
-    this.units.delete(a);
-    this.units.delete(b);
     this.add(merged);
-    if (this.isSound(merged)) return true;
-    this.units.delete(merged);
-    this.add(a);
-    this.add(b);
-    return false;
+    if (!this.isSound(merged)) {
+      this.add(a);
+      this.add(b);
+      return false;
+    }
+    // Between the two, what reads the first goes behind the new unit, and what the last reads stays before it.
+    const from = this.position.get(first)!;
+    const to = this.position.get(last)!;
+    const window = this.order.slice(from + 1, to);
+    const next = [
+      ...window.filter((u) => u && !between.has(u)),
+      merged,
+      ...window.filter((u) => u && between.has(u)),
+    ];
+    for (let i = from; i <= to; i++) {
+      const unit = next[i - from];
+      this.order[i] = unit;
+      if (unit) this.position.set(unit, i);
+    }
+    return true;
   }
 
   /** The limits of one chain. A reduced value has another shape, so nothing in the chain may read it. */
@@ -141,25 +150,25 @@ export class Clusters {
     );
   }
 
-  /** Whether `from` reaches `to` through at least one other unit. */
-  private leadsTo(from: Unit, to: Unit): boolean {
-    const limit = this.number.get(to.nodes.at(-1)!)!;
-    const seen = new Set<Unit>([from, to]);
-    const stack = [from];
+  /** Units before `last` that depend on `first`; undefined when `last` depends on one of them. */
+  private readersBetween(first: Unit, last: Unit): Set<Unit> | undefined {
+    const limit = this.position.get(last)!;
+    const found = new Set<Unit>();
+    const stack = [first];
     for (let unit = stack.pop(); unit !== undefined; unit = stack.pop()) {
       for (const node of unit.nodes) {
         for (const v of node.outputs) {
           for (const reader of this.readersOf(v)) {
             const next = this.unit.get(reader)!;
-            if (next === to && unit !== from) return true;
-            if (seen.has(next) || this.number.get(next.nodes[0]!)! > limit) continue;
-            seen.add(next);
+            if (next === last && unit !== first) return undefined;
+            if (next === unit || found.has(next) || this.position.get(next)! >= limit) continue;
+            found.add(next);
             stack.push(next);
           }
         }
       }
     }
-    return false;
+    return found;
   }
 
   get nodes(): readonly Node[] {

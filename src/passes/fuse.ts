@@ -44,7 +44,7 @@ function shareProducers(clusters: Clusters): void {
 /** Chains that read the same tensor join, and small ones whatever they read. */
 function joinSiblings(clusters: Clusters): void {
   const byShape = new Map<string, Unit[]>();
-  for (const unit of [...clusters.units]) {
+  for (const unit of clusters.ordered()) {
     if (!unit.shape) continue;
     const peers = byShape.get(unit.shape.join()) ?? [];
     const inputs = new Set(clusters.inputsOf(unit).filter((v) => sizeOf(v.shape) > SMALL));
@@ -77,14 +77,17 @@ function takeIntoProducts(graph: Graph, clusters: Clusters): void {
 function rebuild(graph: Graph, clusters: Clusters): Graph {
   const map = new Map<Value, Value>();
   const of = (v: Value): Value => map.get(v) ?? v;
-  const nodes = clusters.ordered().map((unit) => {
-    const node = unit.nodes.length === 1 ? copyOf(unit.nodes[0]!, of) : fusedNode(unit, clusters, of);
-    const outputs = unit.nodes.length === 1 ? unit.nodes[0]!.outputs : stepOutputs(unit, clusters);
+  const nodes: Node[] = [];
+  for (const unit of clusters.ordered()) {
+    const [only, ...others] = unit.nodes;
+    const outputs = others.length === 0 ? only!.outputs : stepOutputs(unit, clusters);
+    if (outputs.length === 0) continue; // a chain nobody reads, where nothing was pruned
+    const node = others.length === 0 ? copyOf(only!, of) : fusedNode(unit, clusters, of);
+    nodes.push(node);
     outputs.forEach((v, i) => {
       if (node.outputs[i] !== v) map.set(v, node.outputs[i]!);
     });
-    return node;
-  });
+  }
   return { ...graph, nodes, outputs: graph.outputs.map(of) };
 }
 
