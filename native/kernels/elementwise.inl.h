@@ -51,32 +51,14 @@ MYELIN_INLINE VecI to_int_saturating(Vec x) {
   return select(unordered(x, x), zero_i(), r);
 }
 
-// Floored remainder and quotient of one pair, by the exact C remainder.
-struct Division {
-  float quotient, remainder;
-};
-MYELIN_INLINE Division floored(float a, float b) {
-  float r = __builtin_fmodf(a, b);
-  if (b == 0.0f || r != r) return {a / b, r};
-  float q = (a - r) / b;  // whole but for rounding
-  if (r != 0.0f) {
-    if ((r < 0.0f) != (b < 0.0f)) {
-      r += b;
-      q -= 1.0f;
-    }
-  } else {
-    r = __builtin_copysignf(0.0f, b);
-  }
-  if (q == 0.0f) return {__builtin_copysignf(0.0f, a / b), r};
-  const float whole = __builtin_floorf(q);
-  return {q - whole > 0.5f ? whole + 1.0f : whole, r};
+MYELIN_INLINE float floored_remainder(float a, float b) {
+  const float r = __builtin_fmodf(a, b);
+  if (r == 0.0f) return b < 0.0f ? -0.0f : 0.0f;
+  return (r < 0.0f) != (b < 0.0f) ? r + b : r;
 }
-MYELIN_INLINE void floored_loop(const float* a, const float* b, float* out, int64_t n,
-                                bool quotient) {
-  for (int64_t i = 0; i < n; ++i) {
-    const Division d = floored(a[i], b[i]);
-    out[i] = quotient ? d.quotient : d.remainder;
-  }
+// In double, where the quotient of two floats cannot round up to a whole number it does not reach.
+MYELIN_INLINE float floored_quotient(float a, float b) {
+  return static_cast<float>(__builtin_floor(static_cast<double>(a) / static_cast<double>(b)));
 }
 MYELIN_INLINE int32_t floored_quotient(int32_t a, int32_t b) {
   if (b == 0) return 0;
@@ -125,6 +107,14 @@ MYELIN_INLINE int32_t floored_remainder(int32_t a, int32_t b) {
 #define UNARY_I32(name, ...) MYELIN_MICRO(name, 1, int32_t, int32_t, int32_t, int32_t, __VA_ARGS__)
 #define BINARY_I32(name, ...) MYELIN_MICRO(name, 2, int32_t, int32_t, int32_t, int32_t, __VA_ARGS__)
 
+// Element by element: no vector form is worth its lines.
+#define SCALAR(name, T, f)                                                        \
+  void name(const void* pa, const void* pb, const void*, void* pout, int64_t n) { \
+    const auto *a = static_cast<const T*>(pa), *b = static_cast<const T*>(pb);    \
+    auto* out = static_cast<T*>(pout);                                            \
+    for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], b[i]);                       \
+  }
+
 UNARY_I32(copy, x)
 MYELIN_MICRO(where, 3, int32_t, int32_t, int32_t, int32_t, select(x == zero_i(), z, y))
 
@@ -158,14 +148,8 @@ BINARY_F32(divide_f32, x / y)
 BINARY_F32(power_f32, pow(x, y))
 BINARY_F32(minimum_f32, lesser_or_nan(x, y))
 BINARY_F32(maximum_f32, greater_or_nan(x, y))
-void mod_f32(const void* a, const void* b, const void*, void* out, int64_t n) {
-  floored_loop(static_cast<const float*>(a), static_cast<const float*>(b), static_cast<float*>(out),
-               n, false);
-}
-void floorDivide_f32(const void* a, const void* b, const void*, void* out, int64_t n) {
-  floored_loop(static_cast<const float*>(a), static_cast<const float*>(b), static_cast<float*>(out),
-               n, true);
-}
+SCALAR(mod_f32, float, floored_remainder)
+SCALAR(floorDivide_f32, float, floored_quotient)
 COMPARE_F32(equal_f32, x == y)
 COMPARE_F32(notEqual_f32, x != y)
 COMPARE_F32(less_f32, x < y)
@@ -182,16 +166,8 @@ BINARY_I32(subtract_i32, x - y)
 BINARY_I32(multiply_i32, x* y)
 BINARY_I32(minimum_i32, select(x < y, x, y))
 BINARY_I32(maximum_i32, select(x > y, x, y))
-void mod_i32(const void* pa, const void* pb, const void*, void* pout, int64_t n) {
-  const auto *a = static_cast<const int32_t*>(pa), *b = static_cast<const int32_t*>(pb);
-  auto* out = static_cast<int32_t*>(pout);
-  for (int64_t i = 0; i < n; ++i) out[i] = floored_remainder(a[i], b[i]);
-}
-void floorDivide_i32(const void* pa, const void* pb, const void*, void* pout, int64_t n) {
-  const auto *a = static_cast<const int32_t*>(pa), *b = static_cast<const int32_t*>(pb);
-  auto* out = static_cast<int32_t*>(pout);
-  for (int64_t i = 0; i < n; ++i) out[i] = floored_quotient(a[i], b[i]);
-}
+SCALAR(mod_i32, int32_t, floored_remainder)
+SCALAR(floorDivide_i32, int32_t, floored_quotient)
 BINARY_I32(equal_i32, truth(x == y))
 BINARY_I32(notEqual_i32, truth(~(x == y)))
 BINARY_I32(less_i32, truth(x < y))
@@ -210,6 +186,7 @@ UNARY_I32(cast_i32_bool, truth(~(x == zero_i())))
 UNARY_I32(cast_i32_u8, x& broadcast(255))
 MYELIN_MICRO(cast_f32_u8, 1, float, float, float, int32_t, to_int_saturating(x) & broadcast(255))
 
+#undef SCALAR
 #undef BINARY_I32
 #undef UNARY_I32
 #undef COMPARE_F32
