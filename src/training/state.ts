@@ -2,54 +2,66 @@
 // told, the optimizer with its slots, and the seed. The model saves its weights and random counters itself.
 
 import { describe, MyelinError } from "../core/errors.ts";
-import { sameType } from "../core/shape.ts";
+import { formatShape, sameType } from "../core/shape.ts";
 import type { Variable } from "../graph/variable.ts";
 import { get as getLoss, type LossLike } from "../losses/index.ts";
 import { get as getMetric, type MetricLike } from "../metrics/index.ts";
 import type { TrainingState } from "../models/model.ts";
-import type { OptimizerLike } from "../optimizers/index.ts";
-import type { CompileOptions, Trainer } from "./trainer.ts";
+import { get as getOptimizer, type Optimizer, type OptimizerConfig } from "../optimizers/index.ts";
+import type { ObjectiveOptions } from "./plan.ts";
+import type { Trainer } from "./trainer.ts";
 
-/** Null before compile, and when a loss, metric or optimizer is code that no file can hold: compile again after loading. */
-export function getTrainingState(trainer: Trainer): TrainingState | null {
-  const { options, optimizer } = trainer;
-  if (!options || !optimizer) return null;
-  const compile = saved(options, optimizer.getConfig());
-  if (compile === undefined) return null;
-  const variables = namedState(trainer);
-  const tensors = Object.fromEntries(variables.map(([name, variable]) => [name, variable.read()]));
-  const seed = trainer.seed ?? null;
-  return { config: { compile, seed }, tensors };
+interface SavedConfig {
+  /** Losses, metrics and weights as compile takes them; null when one of them is a function or class of the user's. */
+  readonly objective?: ObjectiveOptions | null;
+  readonly optimizer?: OptimizerConfig;
+  readonly seed?: number | null;
 }
 
-/** Compiles the model as it was and puts the optimizer's state back. Nothing changes when something does not fit. */
+/** Null before compile, and for an optimizer that only exists as code: nothing could make it again. */
+export function getTrainingState(trainer: Trainer): TrainingState | null {
+  const { options, optimizer } = trainer;
+  const config = optimizer?.getConfig();
+  if (!options || !optimizer || !config) return null;
+  const tensors = Object.fromEntries(
+    namedState(trainer, optimizer).map(([name, variable]) => [name, variable.read()]),
+  );
+  return { config: { objective: saved(options), optimizer: config, seed: trainer.seed ?? null }, tensors };
+}
+
+/**
+ * Makes the optimizer again with its state, and compiles the model as it was. Where the loss or a metric was code, the
+ * next `compile` without an optimizer takes this one. Nothing changes when something does not fit.
+ */
 export function setTrainingState(trainer: Trainer, state: TrainingState): void {
-  const where = "training state";
-  const { compile, seed } = state.config as { compile?: CompileOptions; seed?: number | null };
-  if (typeof compile !== "object" || compile === null) {
-    throw new MyelinError("INVALID_FILE", `${where}: expected compile options, got ${describe(compile)}`);
-  }
-  if (seed !== null && seed !== undefined && !Number.isSafeInteger(seed)) {
-    throw new MyelinError("INVALID_FILE", `${where}: expected a whole number as seed, got ${describe(seed)}`);
-  }
-  trainer.compile(compile);
-  const variables = namedState(trainer);
+  const { objective, optimizer: config, seed } = state.config as SavedConfig;
+  if (typeof config !== "object" || config === null) throw invalid("an optimizer", config);
+  if (seed != null && !(Number.isSafeInteger(seed) && seed >= 0))
+    throw invalid("a whole number as seed", seed);
+  if (objective != null && typeof objective !== "object") throw invalid("losses and metrics", objective);
+  const optimizer = getOptimizer(config, WHERE);
+  const variables = namedState(trainer, optimizer);
   for (const [name, variable] of variables) {
     const value = Object.hasOwn(state.tensors, name) ? state.tensors[name] : undefined;
-    if (value && sameType(value, variable)) continue;
-    trainer.uncompile();
-    throw new MyelinError(
-      "INVALID_FILE",
-      `${where}: expected ${name} as ${variable.dtype}[${variable.shape}], got ${value ? `${value.dtype}[${value.shape}]` : "nothing"}`,
-    );
+    if (!value || !sameType(value, variable)) {
+      const came = value ? `${value.dtype}${formatShape(value.shape)}` : undefined;
+      throw invalid(`${name} as ${variable.dtype}${formatShape(variable.shape)}`, came);
+    }
   }
   for (const [name, variable] of variables) variable.write(state.tensors[name]!);
+  if (objective != null) trainer.compile({ ...objective, optimizer });
+  else trainer.expect(optimizer);
   trainer.seed = seed ?? undefined;
 }
 
+const WHERE = "training state";
+
+function invalid(expected: string, came: unknown): MyelinError {
+  return new MyelinError("INVALID_FILE", `${WHERE}: expected ${expected}, got ${describe(came)}`);
+}
+
 /** The optimizer's Variables by names that do not depend on how many layers the process has made before. */
-function namedState(trainer: Trainer): [name: string, variable: Variable][] {
-  const optimizer = trainer.optimizer!;
+function namedState(trainer: Trainer, optimizer: Optimizer): [name: string, variable: Variable][] {
   const paths = new Map(trainer.model.namedWeights().map((w) => [w.variable, w.path]));
   const slots = trainer.model.trainableWeights.flatMap((parameter) =>
     optimizer
@@ -59,11 +71,11 @@ function namedState(trainer: Trainer): [name: string, variable: Variable][] {
   return [["iterations", optimizer.iterations], ["learningRate", optimizer.learningRateVariable], ...slots];
 }
 
-/** The options as JSON can hold them; undefined when something in them is code. */
-function saved(options: CompileOptions, optimizer: OptimizerLike | undefined): object | undefined {
-  let isCode = optimizer === undefined;
+/** Losses and metrics as JSON can hold them; null when something in them is code. */
+function saved({ loss, metrics, lossWeights }: ObjectiveOptions): object | null {
+  let isCode = false;
   const each = (nest: unknown, config: (one: never) => unknown): unknown => {
-    if (nest === undefined) return undefined;
+    if (nest === undefined || typeof nest === "string") return nest;
     if (Array.isArray(nest)) return nest.map((one) => each(one, config));
     if (isRecord(nest)) {
       return Object.fromEntries(Object.entries(nest).map(([name, one]) => [name, each(one, config)]));
@@ -72,12 +84,9 @@ function saved(options: CompileOptions, optimizer: OptimizerLike | undefined): o
     isCode ||= made === undefined;
     return made;
   };
-  const loss = each(options.loss, (l: LossLike) => (typeof l === "string" ? l : getLoss(l).getConfig()));
-  const metrics = each(options.metrics, (m: MetricLike) =>
-    typeof m === "string" ? m : getMetric(m).getConfig(),
-  );
-  if (isCode) return undefined;
-  return { optimizer, loss, metrics, lossWeights: options.lossWeights };
+  const losses = each(loss, (l: LossLike) => getLoss(l).getConfig());
+  const measures = each(metrics, (m: MetricLike) => getMetric(m).getConfig());
+  return isCode ? null : { loss: losses, metrics: measures, lossWeights };
 }
 
 /** A record of things by output name, as against one saved config. */

@@ -53,6 +53,7 @@ export class Trainer {
   /** What holds the model at the moment: "fit", "trainOnBatch". */
   private holder: string | undefined;
   private compiled: Compiled | undefined;
+  private expected: Optimizer | undefined;
   private engineOption: EngineName | Engine | undefined;
   private objective: Objective | undefined;
   private trainPass: { key: string; pass: Pass } | undefined;
@@ -68,19 +69,19 @@ export class Trainer {
   compile(options: CompileOptions): void {
     const given = checkOptions("compile", options, COMPILE_OPTIONS);
     checkObjective(given);
-    const optimizer = getOptimizer(given.optimizer ?? "rmsprop", "compile");
+    const optimizer = getOptimizer(given.optimizer ?? this.expected ?? "rmsprop", "compile");
     if (this.model.built) resolveObjective(given, this.outputPorts);
     if (given.engine !== undefined) engineNamed(given.engine, "compile");
     this.checkFree("compile");
     this.compiled = { options: given, optimizer };
+    this.expected = undefined;
     this.engineOption = given.engine;
     this.forgetPrograms();
   }
 
-  /** Back to before compile. */
-  uncompile(): void {
-    this.compiled = undefined;
-    this.forgetPrograms();
+  /** An optimizer read from a file, for the next compile that names none. */
+  expect(optimizer: Optimizer): void {
+    this.expected = optimizer;
   }
 
   /** What compile was told. @throws NOT_COMPILED */
