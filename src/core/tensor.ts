@@ -121,7 +121,7 @@ export function tensor(data: TensorLike, shape?: Shape, dtype?: DType): Tensor {
       ? data
       : ArrayBuffer.isView(data)
         ? fromTyped(data as HostArray)
-        : fromNested(data as NestedArray);
+        : fromNested(data as NestedArray, dtype);
   const finalShape = shape === undefined ? source.shape : inferShape("tensor", shape, source.data.length);
   if (!shape?.includes(-1)) checkShape("tensor", finalShape);
   return new Tensor(
@@ -151,11 +151,11 @@ function fromTyped(data: HostArray | Uint8ClampedArray): Source {
   );
 }
 
-function fromNested(data: NestedArray): Source {
+function fromNested(data: NestedArray, dtype?: DType): Source {
   const shape: number[] = [];
   for (let level: NestedArray | undefined = data; Array.isArray(level); level = level[0])
     shape.push(level.length);
-  const out = new Float32Array(sizeOf(shape));
+  const out = new Float64Array(sizeOf(shape)); // int32 needs more digits than a float32 has
   let at = 0;
   let booleans = 0;
   const path: number[] = [];
@@ -185,7 +185,9 @@ function fromNested(data: NestedArray): Source {
   };
   visit(data, 0);
   const isBool = booleans > 0 && booleans === out.length;
-  return { data: isBool ? Uint8Array.from(out) : out, shape, dtype: isBool ? "bool" : "float32" };
+  if (isBool) return { data: Uint8Array.from(out), shape, dtype: "bool" };
+  const exact = dtype === "int32" || dtype === "uint8";
+  return { data: exact ? out : Float32Array.from(out), shape, dtype: "float32" };
 }
 
 /** Copies into another dtype; to int32 and uint8 truncates toward zero, to bool tests for non-zero. */
