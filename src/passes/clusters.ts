@@ -171,6 +171,11 @@ export class Clusters {
     return found;
   }
 
+  /** Every Value anybody reads. */
+  values(): Iterable<Value> {
+    return this.readers.keys();
+  }
+
   get nodes(): readonly Node[] {
     return this.graph.nodes;
   }

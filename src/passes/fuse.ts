@@ -41,20 +41,28 @@ function shareProducers(clusters: Clusters): void {
   }
 }
 
-/** Chains that read the same tensor join, and small ones whatever they read. */
+/** Chains that read the same large tensor join, and small ones whatever they read. */
 function joinSiblings(clusters: Clusters): void {
-  const byShape = new Map<string, Unit[]>();
-  for (const unit of clusters.ordered()) {
-    if (!unit.shape) continue;
-    const peers = byShape.get(unit.shape.join()) ?? [];
-    const inputs = new Set(clusters.inputsOf(unit).filter((v) => sizeOf(v.shape) > SMALL));
-    const small = sizeOf(unit.shape) <= SMALL;
-    const peer = peers.findIndex(
-      (p) => (small || clusters.inputsOf(p).some((v) => inputs.has(v))) && clusters.join(p, unit),
+  for (const value of clusters.values()) {
+    if (sizeOf(value.shape) > SMALL) joinByShape(clusters, clusters.readersOf(value));
+  }
+  const small = clusters.nodes.filter((n) => sizeOf(clusters.unitOf(n).shape ?? [SMALL + 1]) <= SMALL);
+  joinByShape(clusters, small);
+}
+
+/** Joins each node's unit with the first one of its shape that takes it. */
+function joinByShape(clusters: Clusters, nodes: readonly Node[]): void {
+  const byShape = new Map<string, Node[]>();
+  for (const node of nodes) {
+    const { shape } = clusters.unitOf(node);
+    if (!shape) continue;
+    const peers = byShape.get(shape.join()) ?? [];
+    byShape.set(shape.join(), peers);
+    const unit = clusters.unitOf(node);
+    const together = peers.some(
+      (p) => clusters.unitOf(p) === unit || clusters.join(clusters.unitOf(p), unit),
     );
-    if (peer < 0) peers.push(unit);
-    else peers[peer] = clusters.unitOf(unit.nodes[0]!);
-    byShape.set(unit.shape.join(), peers);
+    if (!together) peers.push(node);
   }
 }
 
