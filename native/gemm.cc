@@ -4,7 +4,8 @@
 //   dot       B transposed and few rows: both operands are read along k
 //   packed    everything else: a strip of B is copied in column panels, then used by all chunks
 // C is cut into chunks; a chunk walks its blocks of k in order, so that an element of C sees the
-// same additions in the same order however many threads there are. A is always read in place.
+// same additions in the same order however many threads there are. A is read in place, except where
+// its columns collide in L1. Products with one column run transposed, as products with one row.
 #include "gemm.h"
 
 #include <algorithm>
@@ -41,9 +42,14 @@ constexpr int64_t kTinyB = 20 << 10;
 // Up to this many rows reducing the lanes of dot products costs less than transposing B.
 constexpr int64_t kDotRows = 32;
 
-// Chunks of at least this many multiply-adds (2 us at 16 lanes) hide their hand-over between
+// Shorter sums cost more to reduce than B to transpose (7 times more at 32 x 256 x 10), unless
+// there are hardly any.
+constexpr int64_t kDotSteps = 96;
+constexpr int64_t kDotOutputs = 64;
+
+// Chunks of at least this many multiply-adds (1.2 us at 16 lanes) hide their hand-over between
 // threads; 16 of them are enough for a load to even out.
-constexpr int64_t kChunkWork = 250'000;
+constexpr int64_t kChunkWork = 150'000;
 constexpr int64_t kWantedChunks = 16;
 // Below this (about 0.3 us) a product is one kernel call and planning would show.
 constexpr int64_t kTinyWork = 16 << 10;
@@ -72,8 +78,12 @@ struct Plan {
   int64_t copied_floats;        // of A, for each worker; 0: A is read in place
 };
 
+bool prefers_dot(const Gemm& g) {
+  return !g.trans_a && g.m <= kDotRows && (g.k >= kDotSteps || g.m * g.n <= kDotOutputs);
+}
+
 Path choose_path(const Gemm& g, int64_t mr) {
-  if (g.trans_b) return !g.trans_a && g.m <= kDotRows ? Path::dot : Path::packed;
+  if (g.trans_b) return prefers_dot(g) ? Path::dot : Path::packed;
   const bool near = g.m <= kInPlaceRows && g.n * g.k <= kInPlaceFloats && g.ldb % kBadStride != 0;
   return g.m <= mr || near || g.n * g.k <= kTinyB ? Path::in_place : Path::packed;
 }
@@ -96,7 +106,8 @@ Plan make_plan(const KernelTable& kernels, const Gemm& g) {
 
   const int64_t work = g.m * plan.strip_cols * std::max<int64_t>(plan.strip_k, 1);
   const int64_t wanted = std::clamp<int64_t>(work / kChunkWork, 1, kWantedChunks);
-  plan.rows = plan.path == Path::dot ? g.m : even_piece(g.m, kBlockRows);
+  const int64_t light = kChunkWork / (plan.strip_cols * std::max<int64_t>(plan.strip_k, 1));
+  plan.rows = plan.path == Path::dot ? g.m : even_piece(g.m, std::max(kBlockRows, light));
   plan.cols = plan.strip_cols;
   // Rows are cut first, down to four tiles, which still share a panel of B in L1; then columns, in
   // whole panels (wide ones where one or two rows make the tiles wide).
@@ -237,8 +248,7 @@ bool spread_over_batch(const Gemm& g) { return g.batch > 1 && g.m * g.n * g.k < 
 
 // Whole product in one kernel call, where that is what the plan would come to.
 bool is_tiny(const Gemm& g) {
-  return g.m * g.n * g.k <= kTinyWork && g.k <= kBlockK &&
-         (!g.trans_b || (!g.trans_a && g.m <= kDotRows));
+  return g.m * g.n * g.k <= kTinyWork && g.k <= kBlockK && (!g.trans_b || prefers_dot(g));
 }
 
 void run_tiny(const KernelTable& kernels, const Gemm& g, const float* a, const float* b, float* c) {
@@ -250,19 +260,50 @@ void run_tiny(const KernelTable& kernels, const Gemm& g, const float* a, const f
                       c, g.ldc, g.accumulate});
 }
 
-}  // namespace
-
-size_t gemm_workspace_bytes(const KernelTable& kernels, const Gemm& g, int threads) {
-  if (g.m <= 0 || g.n <= 0 || g.batch <= 0 || is_tiny(g)) return 0;
-  const Plan plan = make_plan(kernels, g);
-  const int64_t packs = spread_over_batch(g) ? threads : 1;
-  return static_cast<size_t>(packs * plan.packed_floats + threads * plan.copied_floats) *
-         sizeof(float);
+// C is one dense column: the same numbers as one row, from operands that change places.
+bool is_column(const Gemm& g) {
+  return g.n == 1 && g.m > 1 && g.ldc == 1 && (g.trans_b || g.ldb == 1);
 }
 
-void gemm(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const float* a,
-          const float* b, float* c, void* workspace, const GemmEpilogue* epilogue) {
-  if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return;
+Gemm as_row(const Gemm& g) {
+  Gemm t = g;
+  t.m = 1;
+  t.n = g.m;
+  t.trans_a = false;
+  t.trans_b = !g.trans_a;
+  t.lda = g.k;
+  t.ldb = g.lda;
+  t.ldc = g.m;
+  t.stride_a = g.stride_b;
+  t.stride_b = g.stride_a;
+  return t;
+}
+
+void apply_as_column(void* ctx, int64_t batch, int64_t row0, int64_t rows, int64_t col0,
+                     int64_t cols) {
+  const GemmEpilogue& epilogue = *static_cast<const GemmEpilogue*>(ctx);
+  epilogue.apply(epilogue.ctx, batch, col0, cols, row0, rows);
+}
+
+// An outer product reads B the same way whether it is a row or a column.
+bool is_outer(const Gemm& g) { return g.k == 1 && g.trans_b && g.ldb == 1; }
+
+Gemm as_plain_outer(const Gemm& g) {
+  Gemm t = g;
+  t.trans_b = false;
+  t.ldb = g.n;
+  return t;
+}
+
+size_t workspace_floats(const KernelTable& kernels, const Gemm& g, int threads) {
+  if (is_tiny(g)) return 0;
+  const Plan plan = make_plan(kernels, g);
+  const int64_t packs = spread_over_batch(g) ? threads : 1;
+  return static_cast<size_t>(packs * plan.packed_floats + threads * plan.copied_floats);
+}
+
+void run_all(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const float* a,
+             const float* b, float* c, float* scratch, const GemmEpilogue* epilogue) {
   const bool tiny = is_tiny(g);
   if (tiny && g.batch == 1) {
     run_tiny(kernels, g, a, b, c);
@@ -275,7 +316,6 @@ void gemm(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const flo
               copied, i, epilogue},
              on);
   };
-  float* scratch = static_cast<float*>(workspace);
   if (!spread_over_batch(g)) {
     for (int64_t i = 0; i < g.batch; ++i) {
       item(i, scratch, scratch + plan.packed_floats, &pool);
@@ -295,6 +335,28 @@ void gemm(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const flo
       }
     }
   });
+}
+
+}  // namespace
+
+size_t gemm_workspace_bytes(const KernelTable& kernels, const Gemm& g, int threads) {
+  if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return 0;
+  const Gemm shape = is_column(g) ? as_row(g) : is_outer(g) ? as_plain_outer(g) : g;
+  return workspace_floats(kernels, shape, threads) * sizeof(float);
+}
+
+void gemm(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const float* a,
+          const float* b, float* c, void* workspace, const GemmEpilogue* epilogue) {
+  if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return;
+  float* scratch = static_cast<float*>(workspace);
+  if (is_column(g)) {
+    const GemmEpilogue flipped = {apply_as_column, const_cast<GemmEpilogue*>(epilogue)};
+    run_all(kernels, pool, as_row(g), b, a, c, scratch, epilogue ? &flipped : nullptr);
+  } else if (is_outer(g)) {
+    run_all(kernels, pool, as_plain_outer(g), a, b, c, scratch, epilogue);
+  } else {
+    run_all(kernels, pool, g, a, b, c, scratch, epilogue);
+  }
 }
 
 }  // namespace myelin

@@ -136,6 +136,42 @@ TEST(gemm_blocks_and_strips) {
   }
 }
 
+TEST(gemm_columns_and_outer_products) {
+  ThreadPool pool(3);
+  for (const KernelTable* kernels : test::levels()) {
+    for (int transposes = 0; transposes < 4; ++transposes) {
+      for (const int64_t m : {1, 2, 40, 3000}) {
+        for (const int64_t k : {0, 1, 7, 300}) {
+          Gemm g = shape(m, 1, k, transposes, 0, 2);
+          g.accumulate = k == 7;
+          check(*kernels, pool, g);
+          g.lda += 3;  // B and C stay dense
+          g.stride_a = 0;
+          check(*kernels, pool, g);
+        }
+      }
+      check(*kernels, pool, shape(30, 500, 1, transposes));
+      check(*kernels, pool, shape(3, 5, 1, transposes));
+    }
+  }
+}
+
+// Rows 4 KiB apart take their own way: B is packed for few rows, A transposed is copied.
+TEST(gemm_rows_on_the_same_cache_sets) {
+  ThreadPool pool(2);
+  for (const KernelTable* kernels : test::levels()) {
+    for (int transposes = 0; transposes < 4; ++transposes) {
+      Gemm g = shape(300, 200, 330, transposes);
+      g.lda = g.ldb = g.ldc = 1024;
+      check(*kernels, pool, g);
+      g = shape(20, 300, 40, transposes, 0, 3);
+      g.lda = g.ldb = 1024;
+      g.stride_a = g.stride_b = 1024 * 300 + 1;
+      check(*kernels, pool, g);
+    }
+  }
+}
+
 TEST(gemm_batches) {
   ThreadPool pool(3);
   for (const KernelTable* kernels : test::levels()) {
@@ -183,8 +219,9 @@ TEST(gemm_epilogue_covers_c_once) {
     std::vector<float> values;
   };
   ThreadPool one(1), pool(3);
-  const int64_t sizes[][4] = {{2, 3, 4, 1},    {1, 500, 300, 1}, {130, 140, 330, 1}, {9, 7, 5, 30},
-                              {60, 600, 0, 1}, {600, 20, 7, 1},  {30, 40, 1500, 2}};
+  const int64_t sizes[][4] = {{2, 3, 4, 1},      {1, 500, 300, 1}, {130, 140, 330, 1},
+                              {9, 7, 5, 30},     {60, 600, 0, 1},  {600, 20, 7, 1},
+                              {30, 40, 1500, 2}, {3000, 1, 200, 2}};
   for (const KernelTable* kernels : test::levels()) {
     for (const auto& s : sizes) {
       for (int transposes = 0; transposes < 4; ++transposes) {
