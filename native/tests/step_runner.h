@@ -4,8 +4,11 @@
 #ifndef MYELIN_TESTS_STEP_RUNNER_H_
 #define MYELIN_TESTS_STEP_RUNNER_H_
 
+#include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../step.h"
@@ -94,6 +97,8 @@ struct Step {
   std::vector<int64_t> attr_ints = {};
   std::vector<std::vector<int32_t>> attr_lists = {};
   std::vector<float> attr_floats = {};
+  std::shared_ptr<const Chain> chain = nullptr;
+  std::vector<std::pair<size_t, size_t>> in_place = {};  // outputs that lie on an input
 };
 
 inline StepSpec spec_of(const Step& step, const std::vector<TensorView>& inputs,
@@ -104,6 +109,7 @@ inline StepSpec spec_of(const Step& step, const std::vector<TensorView>& inputs,
   spec.attrs.ints = step.attr_ints;
   spec.attrs.lists = step.attr_lists;
   spec.attrs.floats = step.attr_floats;
+  if (step.chain) spec.attrs.chain = std::make_unique<Chain>(*step.chain);
   return spec;
 }
 
@@ -127,6 +133,10 @@ inline StepResult run_step(const Step& step, const std::vector<Operand>& inputs,
   for (const TensorView& type : outputs)
     guarded.emplace_back(static_cast<size_t>(type.bytes()) + 2 * kGuard, kMark);
   for (auto& bytes : guarded) out.push_back(bytes.data() + kGuard);
+  for (const auto& [output, input] : step.in_place) {
+    std::copy(inputs[input].bytes.begin(), inputs[input].bytes.end(), guarded[output].begin() + kGuard);
+    in[input] = out[output];
+  }
   std::vector<std::byte> workspace(plan->workspace_bytes() + 2 * kGuard, kMark);
   std::byte* aligned = workspace.data() + (64 - reinterpret_cast<uintptr_t>(workspace.data()) % 64);
   RunStatus status;
