@@ -197,6 +197,7 @@ class Decoder {
       tensor.place.offset = reader_.wide("an offset", kMaxArenaBytes);
       tensor.view.dtype = read_dtype(reader_);
       tensor.view.size = read_shape(reader_, &tensor.view.rank, tensor.view.dims);
+      tensor.place.bytes = tensor.view.bytes();
       check_place(tensor);
       tensors_.push_back(tensor);
     });

@@ -27,6 +27,7 @@ struct OperandPlace {
   Space space;
   int32_t slot;  // bound operands only
   int64_t offset;
+  int64_t bytes;
 };
 
 struct PlannedStep {

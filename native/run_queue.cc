@@ -122,13 +122,8 @@ void RunQueue::start(QueuedJob& job) {
   job.state = QueuedJob::State::ready;
   ready_.push(job);
   ++ready_count_;
-  if (idle_ + freeing_ < ready_count_ && live_ < kMaxThreads) {
-    try {
-      add_thread();
-    } catch (const std::system_error&) {  // the threads there are will get to it
-    }
-  }
-  ready_changed_.notify_one();
+  add_thread_if_short();
+  call_thread();
 }
 
 // Tells running jobs, and those about to run, that somebody waits for what they hold.
@@ -159,22 +154,55 @@ void RunQueue::add_thread() {
     throw;
   }
   ++live_;
-  ++idle_;  // as good as waiting
+  ++idle_;
+  starting_ = true;
+}
+
+// One at a time, each making the next: a burst of tiny runs is over before it has cost many
+// threads.
+void RunQueue::add_thread_if_short() {
+  if (starting_ || live_ >= kMaxThreads || idle_ + freeing_ >= ready_count_) return;
+  try {
+    add_thread();
+  } catch (const std::system_error&) {  // the threads there are will get to it
+  }
+}
+
+// Wakes one sleeping thread, unless one is being woken: that one calls the next if there is work
+// for it. So a burst of tiny runs costs the event loop few wake-ups, which take longer than the
+// runs. (Threads that spin a while before they sleep were tried: half the latency on an idle
+// machine, twice on a busy one, where they hold the event loop's core.)
+void RunQueue::call_thread() {
+  if (waking_ || idle_ == 0) return;
+  waking_ = true;
+  ready_changed_.notify_one();
+}
+
+// False when there was nothing to do for so long that the thread should end.
+bool RunQueue::wait_for_job(std::unique_lock<std::mutex>& guard) {
+  while (ready_.first == nullptr && !stopping_) {
+    waking_ = false;
+    const bool timed_out = ready_changed_.wait_for(guard, kIdleLife) == std::cv_status::timeout;
+    if (timed_out && ready_.first == nullptr && waiting_.first == nullptr) return false;
+  }
+  return !stopping_;
 }
 
 void RunQueue::work(Thread& self) {
   std::unique_lock guard(mutex_);  // counted as idle
-  for (;;) {
-    const auto wanted = [&] { return ready_.first != nullptr || stopping_; };
-    const bool woken = ready_changed_.wait_for(guard, kIdleLife, wanted);
-    if (stopping_ || (!woken && waiting_.first == nullptr)) break;
-    if (!woken) continue;
+  starting_ = false;
+  while (wait_for_job(guard)) {
     --idle_;
     QueuedJob& job = *ready_.first;
     ready_.remove(job);
     --ready_count_;
     job.state = QueuedJob::State::running;
     running_.push(job);
+    waking_ = false;
+    if (ready_count_ > 0) {
+      add_thread_if_short();
+      call_thread();
+    }
     guard.unlock();
     const Outcome outcome = execute_(job);
     guard.lock();

@@ -80,6 +80,9 @@ class RunQueue {
   void start(QueuedJob& job);
   void ask_to_yield();
   void add_thread();
+  void add_thread_if_short();
+  void call_thread();
+  bool wait_for_job(std::unique_lock<std::mutex>& guard);
   void work(Thread& self);
 
   const std::function<Outcome(QueuedJob&)> execute_;
@@ -92,6 +95,9 @@ class RunQueue {
   int idle_ = 0;     // run threads that wait for a job
   int freeing_ = 0;  // and those that have released one and are about to
   int live_ = 0;
+  bool starting_ =
+      false;  // a thread that has been made, counts as idle, and has not come to work yet
+  bool waking_ = false;  // a sleeping thread has been called and has not come yet
   bool stopping_ = false;
   std::list<Thread> threads_;
 };

@@ -1,0 +1,118 @@
+// Writes encoded Programs by hand for native tests, in the words of src/program/encode.ts.
+#ifndef MYELIN_TESTS_PROGRAM_BUILDER_H_
+#define MYELIN_TESTS_PROGRAM_BUILDER_H_
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "../engine.h"
+#include "../program.h"
+
+namespace myelin::test {
+
+class ProgramBuilder {
+ public:
+  struct Shape {
+    DType dtype;
+    std::vector<int32_t> dims;
+    int64_t size() const {
+      int64_t n = 1;
+      for (const int32_t d : dims) n *= d;
+      return n;
+    }
+  };
+
+  int slot(const Shape& shape, int32_t access) {
+    slots_.insert(slots_.end(), {static_cast<int32_t>(shape.dtype), access});
+    wide(slots_, shape.size());
+    const int tensor = add(shape, Space::kBound, slot_count_, 0);
+    ++slot_count_;
+    return tensor;
+  }
+  int arena(const Shape& shape) {
+    const int tensor = add(shape, Space::kArena, 0, arena_bytes_);
+    arena_bytes_ += aligned(shape.size() * bytes_of(shape.dtype));
+    return tensor;
+  }
+  int constant(const Shape& shape, const void* data) {
+    const int64_t bytes = shape.size() * bytes_of(shape.dtype);
+    const int tensor = add(shape, Space::kConstant, 0, static_cast<int64_t>(constants_.size()));
+    constants_.resize(constants_.size() + static_cast<size_t>(aligned(bytes)));
+    std::memcpy(constants_.data() + constants_.size() - aligned(bytes), data,
+                static_cast<size_t>(bytes));
+    return tensor;
+  }
+  int tensor(const Shape& shape, Space space, int32_t slot, int64_t offset) {
+    return add(shape, space, slot, offset);
+  }
+  void step(Opcode opcode, const std::vector<int32_t>& inputs, const std::vector<int32_t>& outputs,
+            const std::vector<int32_t>& attrs = {}) {
+    const auto count = [](const std::vector<int32_t>& list) {
+      return static_cast<int32_t>(list.size());
+    };
+    const int32_t words = 3 + count(inputs) + count(outputs) + count(attrs);
+    steps_.insert(steps_.end(), {static_cast<int32_t>(opcode), words, count(inputs), count(outputs),
+                                 count(attrs)});
+    for (const auto* list : {&inputs, &outputs, &attrs})
+      steps_.insert(steps_.end(), list->begin(), list->end());
+    ++step_count_;
+  }
+
+  void set_arena_bytes(int64_t bytes) { arena_bytes_ = bytes; }
+  const std::vector<std::byte>& constants() const { return constants_; }
+
+  std::vector<int32_t> words() const {
+    std::vector<int32_t> all = {kProgramMagic, kProgramVersion, kOpcodeHash,
+                                slot_count_,   tensor_count_,   step_count_};
+    wide(all, arena_bytes_);
+    wide(all, static_cast<int64_t>(constants_.size()));
+    for (const auto* part : {&slots_, &tensors_, &steps_})
+      all.insert(all.end(), part->begin(), part->end());
+    return all;
+  }
+
+  std::unique_ptr<Program> decode() const {
+    const std::vector<int32_t> encoded = words();
+    return decode_program(encoded.data(), encoded.size(), constants_.data(), constants_.size(),
+                          context());
+  }
+  uint32_t load(Engine& engine) const {
+    const std::vector<int32_t> encoded = words();
+    return engine.load(encoded.data(), encoded.size(), constants_.data(), constants_.size());
+  }
+
+  static PlanContext context() { return {*kernel_table(detect_best()), 2}; }
+
+ private:
+  static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+  static void wide(std::vector<int32_t>& words, int64_t value) {
+    words.push_back(static_cast<int32_t>(static_cast<uint64_t>(value)));
+    words.push_back(static_cast<int32_t>(static_cast<uint64_t>(value) >> 32));
+  }
+  int add(const Shape& shape, Space space, int32_t slot, int64_t offset) {
+    tensors_.insert(tensors_.end(), {static_cast<int32_t>(space), slot});
+    wide(tensors_, offset);
+    tensors_.insert(tensors_.end(),
+                    {static_cast<int32_t>(shape.dtype), static_cast<int32_t>(shape.dims.size())});
+    tensors_.insert(tensors_.end(), shape.dims.begin(), shape.dims.end());
+    return tensor_count_++;
+  }
+
+  std::vector<int32_t> slots_, tensors_, steps_;
+  std::vector<std::byte> constants_;
+  int32_t slot_count_ = 0, tensor_count_ = 0, step_count_ = 0;
+  int64_t arena_bytes_ = 0;
+};
+
+inline ProgramBuilder::Shape f32(std::vector<int32_t> dims) {
+  return {DType::kFloat32, std::move(dims)};
+}
+inline ProgramBuilder::Shape i32(std::vector<int32_t> dims) {
+  return {DType::kInt32, std::move(dims)};
+}
+
+}  // namespace myelin::test
+
+#endif  // MYELIN_TESTS_PROGRAM_BUILDER_H_
