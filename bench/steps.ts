@@ -2,7 +2,7 @@
 // Whole training steps (forward, loss, backward, Adam) per second: myelin and its peers take turns, window by window, in
 // one run; a figure is the median of the windows after a warm-up, a ratio the ratio of medians.
 
-import { type Callback, engineInfo, setEngine } from "../src/index.ts";
+import { type CallbackHooks, engineInfo, setEngine } from "../src/index.ts";
 import { type Figure, machine, median, parseArguments, Report, spread } from "./measure.ts";
 import { type Peer, tfjsPeer, torchPeer, type Window } from "./peers.ts";
 import { WORKLOADS } from "./workloads.ts";
@@ -32,7 +32,7 @@ class MyelinPeer implements Peer {
     let elapsed = 0;
     let epochs = 0;
     let start = 0;
-    const clock: Callback = {
+    const clock: CallbackHooks = {
       onEpochBegin: () => {
         start = performance.now();
       },

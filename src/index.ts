@@ -19,5 +19,37 @@ export {
 } from "./functions.ts";
 export type { Value } from "./graph/graph.ts";
 export { Variable, variable } from "./graph/variable.ts";
+export * as initializers from "./initializers/index.ts";
+export * as layers from "./layers/index.ts";
+export { type CallContext, Layer, type LayerOptions } from "./layers/layer.ts";
+export { registerLayer } from "./layers/registry.ts";
+export type { SymbolicTensor } from "./layers/symbolic.ts";
+export * as losses from "./losses/index.ts";
+export * as metrics from "./metrics/index.ts";
+export {
+  input,
+  loadModel,
+  Model,
+  type ModelOptions,
+  model,
+  modelFromJSON,
+  Sequential,
+  type SummaryOptions,
+  sequential,
+} from "./models/index.ts";
 export * as ops from "./ops/index.ts";
 export { customGradient, type Operand, SeedGenerator, setRandomSeed, stopGradient } from "./ops/index.ts";
+export * as optimizers from "./optimizers/index.ts";
+export {
+  Callback,
+  type CallbackHooks,
+  type CallbackLike,
+  type CompileOptions as ModelCompileOptions,
+  callbacks,
+  type DataLike,
+  type EvaluateOptions,
+  type FitOptions,
+  History,
+  type Logs,
+  type PredictOptions,
+} from "./training/index.ts";
