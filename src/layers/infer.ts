@@ -40,7 +40,12 @@ function traceOnce(
   inputs: readonly TensorSpec[],
   size: number,
 ): TensorSpec[] {
-  const types = inputs.map((t) => ({ dtype: t.dtype, shape: t.shape.map((d, axis) => d ?? size + axis) }));
+  // Inputs of a known batch size set that of the others.
+  const batch = inputs.map((t) => t.shape[0]).find((d) => typeof d === "number") ?? size;
+  const types = inputs.map((t) => ({
+    dtype: t.dtype,
+    shape: t.shape.map((d, axis) => d ?? (axis === 0 ? batch : size + axis)),
+  }));
   let specs: TensorSpec[] = [];
   try {
     trace((...args) => {

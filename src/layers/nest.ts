@@ -8,10 +8,17 @@ export type Layout = null | number | readonly string[];
 
 /** The leaves in order (records by their own key order) and the layout to put others back with `pack`. */
 export function flatten<T>(nest: Nest<T>, isLeaf: (x: unknown) => boolean): { leaves: T[]; layout: Layout } {
-  if (isLeaf(nest) || typeof nest !== "object" || nest === null) return { leaves: [nest as T], layout: null };
-  if (Array.isArray(nest)) return { leaves: [...nest], layout: nest.length };
+  if (!isLeaf(nest) && Array.isArray(nest)) return { leaves: [...nest], layout: nest.length };
+  if (isLeaf(nest) || !isPlainObject(nest)) return { leaves: [nest as T], layout: null };
   const names = Object.keys(nest);
   return { leaves: names.map((n) => (nest as { [name: string]: T })[n]!), layout: names };
+}
+
+/** Written as `{...}` or made by JSON.parse: no class of its own. */
+export function isPlainObject(x: unknown): x is { readonly [name: string]: unknown } {
+  if (typeof x !== "object" || x === null) return false;
+  const prototype = Object.getPrototypeOf(x);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** Puts leaves into a layout: the inverse of `flatten`. */

@@ -3,6 +3,7 @@
 
 import { Variable } from "../graph/variable.ts";
 import { SeedGenerator } from "../ops/random.ts";
+import { isPlainObject } from "./nest.ts";
 
 /** What one layer holds, in the order its properties were made. */
 export interface Held<L> {
@@ -30,14 +31,10 @@ export function findHeld<L>(owner: object, isLayer: (x: unknown) => x is L): Hel
     } else if (depth < MAX_DEPTH) {
       if (Array.isArray(x)) for (let i = 0; i < x.length; i++) visit(`${name}_${i}`, x[i], depth + 1);
       else if (x instanceof Map) for (const [key, v] of x) visit(`${name}_${String(key)}`, v, depth + 1);
-      else if (isPlain(x)) for (const [key, v] of Object.entries(x)) visit(`${name}_${key}`, v, depth + 1);
+      else if (isPlainObject(x))
+        for (const [key, v] of Object.entries(x)) visit(`${name}_${key}`, v, depth + 1);
     }
   };
   for (const [name, x] of Object.entries(owner)) visit(name, x, 0);
   return { layers, variables, generators };
-}
-
-function isPlain(x: object): boolean {
-  const prototype = Object.getPrototypeOf(x);
-  return prototype === Object.prototype || prototype === null;
 }

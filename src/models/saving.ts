@@ -6,6 +6,7 @@ import { describe, MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkOptions } from "../core/options.ts";
 import { WEIGHTS_FILE, writeModelFolder } from "../formats/model-folder.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { isPlainObject } from "../layers/nest.ts";
 import type { Model } from "./model.ts";
 import { fitTensors, randomTensors, splitTensors, trainingTensors, weightTensors } from "./tensors.ts";
 
@@ -69,10 +70,7 @@ function checkPlain(where: string, value: unknown, at = "", open: readonly unkno
   if (value === null || typeof value === "string" || typeof value === "boolean" || value === undefined)
     return;
   if (typeof value === "number" && Number.isFinite(value)) return;
-  const isPlain =
-    typeof value === "object" &&
-    (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) &&
-    !open.includes(value);
+  const isPlain = (Array.isArray(value) || isPlainObject(value)) && !open.includes(value);
   if (!isPlain) {
     throw new MyelinError(
       "INVALID_ARGUMENT",
