@@ -3,27 +3,51 @@
 namespace myelin::MYELIN_LEVEL {
 namespace {
 
-// A tile is kLanes rows by four columns: four loads gather it, one 4 x 4 transpose of blocks turns
-// it, and what is stored are whole vectors (at 16 lanes whole cache lines).
+constexpr int64_t kTurn = 64;
+
+// Tiles of 64 x 64 by way of a buffer in L1, so that memory sees runs of 256 bytes on both sides.
+// Turned directly, rows with a large power-of-two stride would share a few sets of the cache and be
+// fetched again for every few columns.
 void transpose_32(const float* from, int64_t from_stride, int64_t rows, int64_t cols, float* to,
                   int64_t to_stride) {
-  const int64_t full_rows = rows / kLanes * kLanes, full_cols = cols / 4 * 4;
-  for (int64_t r = 0; r < full_rows; r += kLanes) {
-    const float* p = from + r * from_stride;
-    for (int64_t c = 0; c < full_cols; c += 4) {
-      Vec v[4];
-      MYELIN_UNROLL
-      for (int k = 0; k < 4; ++k) v[k] = load_blocks(p + k * from_stride + c, 4 * from_stride);
-      transpose_blocks(v[0], v[1], v[2], v[3]);
-      MYELIN_UNROLL
-      for (int k = 0; k < 4; ++k) store(to + (c + k) * to_stride + r, v[k]);
+  if (rows < 8 || cols < 8) {  // few channels: partial vectors would cost more than elements
+    for (int64_t c = 0; c < cols; ++c) {
+      for (int64_t r = 0; r < rows; ++r) to[c * to_stride + r] = from[r * from_stride + c];
     }
-    for (int64_t c = full_cols; c < cols; ++c) {
-      for (int64_t k = 0; k < kLanes; ++k) to[c * to_stride + r + k] = p[k * from_stride + c];
-    }
+    return;
   }
-  for (int64_t c = 0; full_rows < rows && c < cols; ++c) {
-    for (int64_t r = full_rows; r < rows; ++r) to[c * to_stride + r] = from[r * from_stride + c];
+  alignas(64) float buffer[kTurn * kTurn];
+  for (int64_t r0 = 0; r0 < rows; r0 += kTurn) {
+    const int64_t height = rows - r0 < kTurn ? rows - r0 : kTurn;
+    for (int64_t c0 = 0; c0 < cols; c0 += kTurn) {
+      const int64_t width = cols - c0 < kTurn ? cols - c0 : kTurn;
+      for (int64_t r = 0; r < height; ++r) {
+        const float* p = from + (r0 + r) * from_stride + c0;
+        int64_t c = 0;
+        for (; width - c >= kLanes; c += kLanes) store(buffer + r * kTurn + c, load(p + c));
+        if (c < width) store(buffer + r * kTurn + c, load_partial(p + c, width - c));
+      }
+      for (int64_t r = height; r % kLanes != 0; ++r) {
+        for (int64_t c = 0; c < width; c += kLanes) store(buffer + r * kTurn + c, zero());
+      }
+      for (int64_t c = 0; c < width; c += 4) {
+        for (int64_t r = 0; r < height; r += kLanes) {
+          Vec v[4];
+          MYELIN_UNROLL
+          for (int k = 0; k < 4; ++k) v[k] = load_blocks(buffer + (r + k) * kTurn + c, 4 * kTurn);
+          transpose_blocks(v[0], v[1], v[2], v[3]);
+          float* target = to + (c0 + c) * to_stride + r0 + r;
+          if (height - r >= kLanes && width - c >= 4) {
+            MYELIN_UNROLL
+            for (int k = 0; k < 4; ++k) store(target + k * to_stride, v[k]);
+          } else {
+            const int64_t n = height - r < kLanes ? height - r : kLanes;
+            for (int64_t k = 0; k < 4 && c + k < width; ++k)
+              store_partial(target + k * to_stride, v[k], n);
+          }
+        }
+      }
+    }
   }
 }
 

@@ -220,22 +220,47 @@ MYELIN_INLINE void arg_rows(const T* x, int64_t rows, int64_t n, int32_t* out) {
   for (int64_t r = 0; r < rows; ++r) out[r] = arg_row<Op>(x + r * n, n);
 }
 
+// kVectors vectors of columns through all rows; wider strips waste less of each page of a tall
+// matrix.
+template <class Op, int kVectors, bool kPartial, class T>
+MYELIN_INLINE void arg_strip(const T* x, int64_t rows, int64_t n, int64_t stride, int32_t* out) {
+  typename VectorOf<T>::Type best[kVectors];
+  VecI place[kVectors];
+  MYELIN_UNROLL
+  for (int k = 0; k < kVectors; ++k) {
+    best[k] = kPartial ? load_partial(x, n) : load(x + k * kLanes);
+    place[k] = zero_i();
+  }
+  for (int64_t r = 1; r < rows; ++r) {
+    const T* p = x + r * stride;
+    const VecI here = broadcast(static_cast<int32_t>(r));
+    MYELIN_UNROLL
+    for (int k = 0; k < kVectors; ++k) {
+      const auto v = kPartial ? load_partial(p, n) : load(p + k * kLanes);
+      const Mask better = Op::beats(v, best[k]);
+      best[k] = select(better, v, best[k]);
+      place[k] = select(better, here, place[k]);
+    }
+  }
+  MYELIN_UNROLL
+  for (int k = 0; k < kVectors; ++k) {
+    if (kPartial) {
+      store_partial(out, place[k], n);
+    } else {
+      store(out + k * kLanes, place[k]);
+    }
+  }
+}
+
 template <class Op, class T>
 MYELIN_INLINE void arg_columns(const T* x, int64_t rows, int64_t cols, int64_t stride,
                                int32_t* out) {
-  for (int64_t c = 0; c < cols; c += kLanes) {
-    const int64_t m = cols - c < kLanes ? cols - c : kLanes;
-    auto best = load_partial(x + c, m);
-    VecI place = zero_i();
-    for (int64_t r = 1; r < rows; ++r) {
-      const T* p = x + r * stride + c;
-      const auto v = m == kLanes ? load(p) : load_partial(p, m);
-      const Mask better = Op::beats(v, best);
-      best = select(better, v, best);
-      place = select(better, broadcast(static_cast<int32_t>(r)), place);
-    }
-    store_partial(out + c, place, m);
-  }
+  int64_t c = 0;
+  for (; cols - c >= 4 * kLanes; c += 4 * kLanes)
+    arg_strip<Op, 4, false>(x + c, rows, 4 * kLanes, stride, out + c);
+  for (; cols - c >= kLanes; c += kLanes)
+    arg_strip<Op, 1, false>(x + c, rows, kLanes, stride, out + c);
+  if (c < cols) arg_strip<Op, 1, true>(x + c, rows, cols - c, stride, out + c);
 }
 
 #define MYELIN_REDUCTION(name, Op, T, suffix)                                                    \

@@ -94,7 +94,7 @@ class ScatterAddPlan final : public StepPlan {
     if (parts > 1 && shape.outer < 2 * threads) {
       if (shape.inner >= parts * kMinRun) {
         inner_part_ = ((shape.inner - 1) / parts / kMinRun + 1) * kMinRun;
-      } else {
+      } else if (shape.inner >= kMinSplitRow) {
         row_part_ = (shape.n - 1) / parts + 1;
       }
     }
@@ -123,6 +123,9 @@ class ScatterAddPlan final : public StepPlan {
 
  private:
   static constexpr int64_t kMinRun = 64;
+  // Asking whether a random index is ours costs a mispredicted branch; shorter rows are added
+  // sooner than that.
+  static constexpr int64_t kMinSplitRow = 32;
 
   // The rows low .. high - 1 of one [n, inner], `run` columns wide.
   void add(const RunContext& context, const int32_t* indices, const T* updates, T* out, int64_t run,

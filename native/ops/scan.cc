@@ -16,7 +16,8 @@ struct Accumulator<int32_t> {
   using Type = uint32_t;
 };
 
-constexpr int64_t kLane = 16;  // columns that scan side by side; their sums stay in registers
+constexpr int64_t kLane =
+    64;  // columns that scan side by side: runs of 256 bytes in memory, sums in L1
 
 template <class T>
 class CumsumPlan final : public StepPlan {

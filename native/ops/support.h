@@ -9,8 +9,9 @@
 
 namespace myelin {
 
-// Traffic worth a task of its own: several times what waking a worker costs, a small part of L2.
-constexpr int64_t kTaskBytes = 64 << 10;
+// Traffic worth a task of its own: several times what waking a worker costs (about 1 us), a part of
+// L2.
+constexpr int64_t kTaskBytes = 256 << 10;
 
 // Dimensions beyond this cannot be real, and below it sums of a few of them cannot overflow.
 constexpr int64_t kMaxDimension = int64_t{1} << 40;
