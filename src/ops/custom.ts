@@ -1,6 +1,6 @@
 // Gradients by hand: stopGradient, and functions whose gradient the user states.
 
-import { MyelinError } from "../core/errors.ts";
+import { describe, MyelinError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
 import type { Op, Value } from "../graph/graph.ts";
 import { emit } from "../graph/trace.ts";
@@ -46,6 +46,11 @@ export function customGradient<R extends Value | readonly Value[]>(
   fn: (...inputs: Value[]) => R,
   gradient: CustomGradientRule,
 ): (...inputs: Operand[]) => R {
+  for (const f of [fn, gradient]) {
+    if (typeof f !== "function") {
+      throw new MyelinError("INVALID_ARGUMENT", `customGradient: expected a function, got ${describe(f)}`);
+    }
+  }
   return (...operands) => {
     const xs = operands.map((x) => toValue(x, undefined, "customGradient"));
     const result = fn(...xs);
