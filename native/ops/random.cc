@@ -34,7 +34,7 @@ class RandomBitsPlan final : public StepPlan {
 
  private:
   static constexpr int64_t kWordsPerTask =
-      8192;  // a multiple of 64: tasks begin at blocks the kernel accepts
+      32768;  // a multiple of 64: tasks begin at blocks the kernel accepts
 
   int64_t size_;
   uint32_t stream_;
