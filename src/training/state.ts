@@ -49,7 +49,7 @@ export function setTrainingState(trainer: Trainer, state: TrainingState): void {
     }
   }
   for (const [name, variable] of variables) variable.write(state.tensors[name]!);
-  if (objective != null) trainer.compile({ ...objective, optimizer });
+  if (objective != null) trainer.compile({ ...objective, optimizer, engine: trainer.options?.engine });
   else trainer.expect(optimizer);
   trainer.seed = seed ?? undefined;
 }
