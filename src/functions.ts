@@ -48,7 +48,8 @@ const MANY_SHAPES = 8;
 
 /**
  * Turns a function written with ops into one that runs as a single Program. It is traced once for each set of argument
- * shapes and dtypes; what it does to Variables happens at every call.
+ * shapes and dtypes; what it does to Variables happens at every call. Nested arrays of numbers passed for an argument are
+ * one tensor; a list of tensors is written with `tensor(...)`.
  * @param fn from Values, or arrays and records of Values, to the same
  * @example
  * const norm = compile((x) => ops.sqrt(ops.sum(ops.square(x))));
