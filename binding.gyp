@@ -18,9 +18,8 @@
         "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED",
         "MYELIN_VERSION=\"<!(node -p \"require('./package.json').version\")\"",
       ],
-      # Node's own defaults that do not fit: an older standard, no exceptions.
-      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17", "-std=gnu++20", "-O3"],
-      "cflags!": ["-O3"],
+      # Node's own defaults that do not fit: an older standard, no exceptions. Its -O3 in Release and -O0 in Debug do.
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": [
         "-std=c++20",
         "-fvisibility=hidden",
@@ -35,6 +34,7 @@
         "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
         "GCC_ENABLE_CPP_RTTI": "YES",
         "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+        "GCC_OPTIMIZATION_LEVEL": "3",
         "MACOSX_DEPLOYMENT_TARGET": "11.0",
         "OTHER_CPLUSPLUSFLAGS": ["-ffp-contract=off", "-fno-math-errno"],
       },
@@ -47,10 +47,6 @@
       },
       # The vector types are those of GCC and Clang.
       "msbuild_toolset": "ClangCL",
-      "configurations": {
-        "Release": {"cflags_cc": ["-O3"], "xcode_settings": {"GCC_OPTIMIZATION_LEVEL": "3"}},
-        "Debug": {"cflags_cc": ["-O0", "-g"]},
-      },
       "conditions": [
         [
           "OS=='linux'",
