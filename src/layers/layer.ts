@@ -15,6 +15,7 @@ import { resolveInitializer } from "../initializers/resolve.ts";
 import { currentSeedGenerator } from "../ops/random.ts";
 import { inferSpecs } from "./infer.ts";
 import { flatten, type Layout, type Nest, pack } from "./nest.ts";
+import { labelOf } from "./options.ts";
 import { classNameOf, type LayerClass, type LayerReader } from "./registry.ts";
 import {
   type BatchShape,
@@ -101,10 +102,9 @@ export abstract class Layer {
 
   /** Reads the options all layers have and leaves others to the subclass. */
   constructor(options: LayerOptions = {}) {
-    const className = this.className;
     const { name, trainable = true, dtype = "float32", inputShape, batchInputShape } = options;
-    const where = typeof name === "string" ? name : className;
-    if (name !== undefined) checkName(className, name);
+    const where = labelOf(this.baseName(), options);
+    if (name !== undefined) checkName(where, name);
     checkOneOf(where, "dtype", dtype, ["float32"]);
     if (inputShape !== undefined) checkBatchShape(`${where}, inputShape`, inputShape);
     if (batchInputShape !== undefined) checkBatchShape(`${where}, batchInputShape`, batchInputShape);

@@ -20,6 +20,7 @@ export async function saveModel(
   const { includeOptimizer = true } = checkOptions(where, options, ["includeOptimizer"]);
   checkBoolean(where, "includeOptimizer", includeOptimizer);
   checkPath(where, path);
+  model.countParams(); // throws while there are no weights
   const architecture = model.toJSON();
   const state = includeOptimizer ? (model.getTrainingState?.() ?? null) : null;
   const config = { model: architecture, training: state?.config ?? null };

@@ -446,14 +446,14 @@ describe("misuse", () => {
     [
       "bad trainable",
       () => new MyDense({ units: 1, trainable: 1 as never }),
-      "MyDense: expected trainable to be true or false, got 1",
+      "myDense: expected trainable to be true or false, got 1",
     ],
     [
       "bad dtype",
       () => new MyDense({ units: 1, dtype: "float16" as never }),
-      'MyDense: unknown dtype "float16"',
+      'myDense: unknown dtype "float16"',
     ],
-    ["bad name", () => new MyDense({ units: 1, name: "$x" }), "MyDense: expected name to be"],
+    ["bad name", () => new MyDense({ units: 1, name: "$x" }), 'myDense "$x": expected name to be'],
     [
       "both shapes",
       () => new MyDense({ units: 1, inputShape: [1], batchInputShape: [null, 1] }),

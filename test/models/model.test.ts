@@ -214,7 +214,7 @@ describe("functional errors", () => {
       "bad name",
       () => model({ inputs: a, outputs: a, name: "x/y" }),
       "INVALID_OPTION",
-      'Model: expected name to be 1 to 200 characters without "/" and not starting with "$", got "x/y"',
+      'model "x/y": expected name to be 1 to 200 characters without "/" and not starting with "$", got "x/y"',
     ],
     [
       "input without shape",
