@@ -134,7 +134,8 @@ export const prodOp = reductionOp("prod", {
   step: (s, x) => s * x,
   stepInt: Math.imul,
   gradient(g, x, y) {
-    // The product of the others: y / x without zeros; with exactly one zero only that element gets any.
+    // The product of the others: y / x without zeros; with exactly one zero only that element gets any. (At exact zeros
+    // this is right once; its own gradient there is not.)
     const axes = x.shape.map((_, i) => i).filter((i) => y.shape[i] !== x.shape[i]);
     const isZero = equal(x, 0);
     const safe = where(isZero, 1, x);
@@ -198,29 +199,29 @@ function countOf(x: Value, y: Value): number {
   return y.shape.includes(0) ? 1 : sizeBetween(x.shape, 0, x.rank) / sizeBetween(y.shape, 0, y.rank);
 }
 
+function meanOf(name: string, x: Value, options: ReduceOptions | undefined): Value {
+  const total = reduce(name, sumOp, x, options);
+  return divide(total, countOf(x, total));
+}
+
 /** Mean over axes, in float32; NaN of nothing. */
 export function mean(x: Operand, options?: ReduceOptions): Value {
-  const value = toFloat(x, "mean");
-  const total = reduce("mean", sumOp, value, options);
-  return divide(total, countOf(value, total));
+  return meanOf("mean", toFloat(x, "mean"), options);
+}
+
+function varianceOf(name: string, x: Value, options: ReduceOptions | undefined): Value {
+  const centre = meanOf(name, x, { ...checkOptions(name, options, ["axis", "keepDims"]), keepDims: true });
+  return meanOf(name, square(subtract(x, centre)), options);
 }
 
 /** Mean squared distance from the mean (the population variance), over axes. */
 export function variance(x: Operand, options?: ReduceOptions): Value {
-  const value = toFloat(x, "variance");
-  const centre = reduceMean("variance", value, options);
-  return mean(square(subtract(value, centre)), options);
+  return varianceOf("variance", toFloat(x, "variance"), options);
 }
 
 /** Square root of the variance. */
 export function std(x: Operand, options?: ReduceOptions): Value {
-  const value = toFloat(x, "std");
-  const centre = reduceMean("std", value, options);
-  return sqrt(mean(square(subtract(value, centre)), options));
-}
-
-function reduceMean(name: string, x: Value, options: ReduceOptions | undefined): Value {
-  return mean(x, { ...checkOptions(name, options, ["axis", "keepDims"]), keepDims: true });
+  return sqrt(varianceOf("std", toFloat(x, "std"), options));
 }
 
 /** Whether any element is non-zero. bool. */
@@ -239,14 +240,13 @@ export function all(x: Operand, options?: ReduceOptions): Value {
 export function logSumExp(x: Operand, options?: ReduceOptions): Value {
   const value = toFloat(x, "logSumExp");
   const { axis, keepDims = false } = checkOptions("logSumExp", options, ["axis", "keepDims"]);
+  const axes = normalizeAxes("logSumExp", axis, value.rank);
+  const kept = { axis: axes, keepDims: true };
   // The shift cancels, so it needs no gradient; an infinite one would make NaN of Infinity - Infinity.
-  const top = max(value, { axis, keepDims: true });
+  const top = max(value, kept);
   const shift = stopGradient(where(equal(abs(top), Infinity), 0, top));
-  const y = add(log(sum(exp(subtract(value, shift)), { axis, keepDims: true })), shift);
-  return keepDims ? y : dropAxes(y, normalizeAxes("logSumExp", axis, value.rank));
-}
-
-function dropAxes(y: Value, axes: readonly number[]): Value {
+  const y = add(log(sum(exp(subtract(value, shift)), kept)), shift);
+  if (keepDims) return y;
   return reshape(
     y,
     y.shape.filter((_, i) => !axes.includes(i)),

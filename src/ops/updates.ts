@@ -7,7 +7,7 @@
 // Every output may be written over the input of the same name.
 
 import { MyelinError } from "../core/errors.ts";
-import { checkBoolean, checkNumber } from "../core/options.ts";
+import { checkBoolean, checkNumber, checkOptions } from "../core/options.ts";
 import { sameShape, type TensorType } from "../core/shape.ts";
 import type { Op, Value } from "../graph/graph.ts";
 import { emit } from "../graph/trace.ts";
@@ -141,7 +141,8 @@ export function sgdUpdate(
   slots: readonly SgdSlot[],
   options: SgdUpdateOptions,
 ): { parameter: Value; velocity?: Value }[] {
-  const { momentum = 0, nesterov = false, weightDecay = 0 } = options;
+  const known = checkOptions("sgdUpdate", options, ["learningRate", "momentum", "nesterov", "weightDecay"]);
+  const { momentum = 0, nesterov = false, weightDecay = 0 } = known;
   checkNumber("sgdUpdate", "momentum", momentum, "in [0, 1]", (x) => x >= 0 && x <= 1);
   checkBoolean("sgdUpdate", "nesterov", nesterov);
   checkNumber("sgdUpdate", "weightDecay", weightDecay, "of at least 0", (x) => x >= 0);
@@ -186,7 +187,15 @@ export function adamUpdate(
   slots: readonly AdamSlot[],
   options: AdamUpdateOptions,
 ): { parameter: Value; m: Value; v: Value }[] {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay = 0 } = options;
+  const known = checkOptions("adamUpdate", options, [
+    "learningRate",
+    "iteration",
+    "beta1",
+    "beta2",
+    "epsilon",
+    "weightDecay",
+  ]);
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay = 0 } = known;
   const isRate = (x: number) => x >= 0 && x < 1;
   checkNumber("adamUpdate", "beta1", beta1, "in [0, 1)", isRate);
   checkNumber("adamUpdate", "beta2", beta2, "in [0, 1)", isRate);
