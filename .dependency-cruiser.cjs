@@ -12,7 +12,8 @@ const below = {
   initializers: ["core", "graph"],
   layers: ["core", "graph", "ops", "initializers"],
   losses: ["core", "graph", "ops"],
-  metrics: ["core", "graph", "ops"],
+  // A metric may be the mean of a loss.
+  metrics: ["core", "graph", "ops", "losses"],
   optimizers: ["core", "graph", "ops"],
   models: ["core", "graph", "ops", "layers", "initializers", "formats"],
   data: ["core"],

@@ -173,3 +173,13 @@ export function listOf(
   checkCallback(where, callbacks);
   return [callbacks];
 }
+
+type BatchHook = "onTrainBatchBegin" | "onTrainBatchEnd" | "onTestBatchBegin" | "onTestBatchEnd";
+
+/** The hook as a function, or undefined when no callback has it. */
+export function hook(
+  callbacks: CallbackList,
+  name: BatchHook,
+): ((batch: number, logs?: Logs) => void | Promise<void>) | undefined {
+  return callbacks.has(name) ? (batch, logs = {}) => callbacks.call(name, batch, logs) : undefined;
+}

@@ -2,11 +2,11 @@
 
 import { checkOptions } from "../core/options.ts";
 import { Breather } from "./breather.ts";
-import { type CallbackLike, CallbackList, type Logs, listOf } from "./callbacks.ts";
-import { checkSignal, checkVerbose, hook } from "./fit.ts";
+import { type CallbackLike, CallbackList, hook, type Logs, listOf } from "./callbacks.ts";
+import { checkBatchSize, checkSignal, checkVerbose } from "./options.ts";
 import type { Pass } from "./pass.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";
-import { checkBatchSize, type Trainer } from "./trainer.ts";
+import type { Trainer } from "./trainer.ts";
 
 export interface EvaluateOptions {
   /** Rows per step. Default 32; the result does not depend on it, but for rounding. */

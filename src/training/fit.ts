@@ -6,14 +6,15 @@ import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/o
 import { deriveSeed, Random, splitSeed } from "../core/random.ts";
 import { tensor } from "../core/tensor.ts";
 import { Breather } from "./breather.ts";
-import { type CallbackLike, CallbackList, type Direction, type Logs, listOf } from "./callbacks.ts";
+import { type CallbackLike, CallbackList, type Direction, hook, type Logs, listOf } from "./callbacks.ts";
 import { type DataLike, type DataSet, rowsOfSet } from "./data.ts";
 import { runTest } from "./evaluate.ts";
 import { History } from "./history.ts";
+import { checkBatchSize, checkSignal, checkVerbose } from "./options.ts";
 import { iota, type Pass, type PassRun } from "./pass.ts";
 import { capitalized } from "./plan.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";
-import { checkBatchSize, type Trainer } from "./trainer.ts";
+import type { Trainer } from "./trainer.ts";
 
 export interface FitOptions {
   /** Number of the last epoch plus one. Default 1; 0 trains nothing. */
@@ -85,22 +86,6 @@ function readOptions(options: FitOptions | undefined) {
     signal: checkSignal("fit", o.signal),
     stream: o.stream,
   };
-}
-
-export function checkVerbose(where: string, verbose: unknown): Verbose {
-  if (verbose === 0 || verbose === 1 || verbose === 2 || verbose === "auto") return verbose;
-  throw new MyelinError(
-    "INVALID_OPTION",
-    `${where}: expected verbose to be 0, 1, 2 or "auto", got ${describe(verbose)}`,
-  );
-}
-
-export function checkSignal(where: string, signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw new MyelinError(
-    "INVALID_OPTION",
-    `${where}: expected signal to be an AbortSignal, got ${describe(signal)}`,
-  );
 }
 
 /** See `Model.fit`. The caller holds the model. */
@@ -272,14 +257,4 @@ class Epochs {
     }
     this.pass.setOrder(order);
   }
-}
-
-type BatchHook = "onTrainBatchBegin" | "onTrainBatchEnd" | "onTestBatchBegin" | "onTestBatchEnd";
-
-/** The hook as a function, or undefined when no callback has it. */
-export function hook(
-  callbacks: CallbackList,
-  name: BatchHook,
-): ((batch: number, logs?: Logs) => void | Promise<void>) | undefined {
-  return callbacks.has(name) ? (batch, logs = {}) => callbacks.call(name, batch, logs) : undefined;
 }

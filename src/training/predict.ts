@@ -9,9 +9,9 @@ import { Tensor } from "../core/tensor.ts";
 import { type Nest, pack } from "../layers/nest.ts";
 import { type CallbackLike, CallbackList, listOf } from "./callbacks.ts";
 import { rowsOf } from "./data.ts";
-import { checkSignal, checkVerbose } from "./fit.ts";
+import { checkBatchSize, checkSignal, checkVerbose } from "./options.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";
-import { checkBatchSize, type Trainer } from "./trainer.ts";
+import type { Trainer } from "./trainer.ts";
 
 export interface PredictOptions {
   /** Rows per run. Default 32. */

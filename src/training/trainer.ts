@@ -3,7 +3,7 @@
 
 import { backward } from "../autodiff/backward.ts";
 import { type Built, build } from "../compile.ts";
-import { describe, MyelinError } from "../core/errors.ts";
+import { MyelinError } from "../core/errors.ts";
 import { checkOptions } from "../core/options.ts";
 import { formatType, type TensorType } from "../core/shape.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -284,13 +284,4 @@ export function trainerOf(model: Model): Trainer {
     trainers.set(model, trainer);
   }
   return trainer;
-}
-
-/** A batch size as given to fit, evaluate or predict. */
-export function checkBatchSize(where: string, batchSize: unknown): number {
-  if (Number.isInteger(batchSize) && (batchSize as number) >= 1) return batchSize as number;
-  throw new MyelinError(
-    "INVALID_OPTION",
-    `${where}: expected batchSize to be an integer of at least 1, got ${describe(batchSize)}`,
-  );
 }
