@@ -316,12 +316,14 @@ describe.skipIf(!native)("the native engine", () => {
     await model.fit(x, y, { epochs: 1, batchSize: 64 });
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);
-    const begun = performance.now();
+    const before = performance.eventLoopUtilization();
     await model.fit(x, y, { epochs: 40, batchSize: 64 });
-    const lasted = performance.now() - begun;
+    const { active, idle, utilization } = performance.eventLoopUtilization(before);
     clearInterval(timer);
-    expect(lasted).toBeGreaterThan(50);
-    // Half of the ticks: this machine may be busy with other things. The benchmark holds it to 95 %.
-    expect(ticks).toBeGreaterThan(lasted / 5 / 2);
+    expect(active + idle).toBeGreaterThan(50);
+    expect(ticks).toBeGreaterThan(0);
+    // Near 1 if training sat on the loop. Not counted in ticks: those depend on what else this machine does; the
+    // benchmark counts them.
+    expect(utilization).toBeLessThan(0.5);
   });
 });
