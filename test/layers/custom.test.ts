@@ -5,12 +5,11 @@ import { tensor } from "../../src/core/tensor.ts";
 import type { Value } from "../../src/graph/graph.ts";
 import { assignVariable, trace } from "../../src/graph/trace.ts";
 import { type Variable, variable } from "../../src/graph/variable.ts";
+import { input, model, modelFromJSON, ops, optimizers, sequential, setEngine } from "../../src/index.ts";
 import * as layers from "../../src/layers/index.ts";
 import { type CallContext, Layer, type LayerOptions } from "../../src/layers/layer.ts";
 import { registerLayer } from "../../src/layers/registry.ts";
 import type { BatchShape } from "../../src/layers/symbolic.ts";
-import { input, model, modelFromJSON, sequential } from "../../src/models/index.ts";
-import * as ops from "../../src/ops/index.ts";
 import { evaluate } from "../helpers/evaluate.ts";
 import { thrown } from "../helpers/thrown.ts";
 
@@ -77,6 +76,28 @@ describe("a dense layer of one's own", () => {
     const again = modelFromJSON(json);
     expect(again.getLayer(0)).toBeInstanceOf(MyDense);
     expect(JSON.stringify(again)).toBe(json);
+  });
+});
+
+describe("training", () => {
+  test("reaches the weights of a layer of one's own, alone and inside others", async () => {
+    setEngine("reference");
+    const x = input({ shape: [3] });
+    const m = model({
+      inputs: x,
+      outputs: layers.dense({ units: 1 }).apply(new Residual().apply(x)),
+      seed: 4,
+    });
+    m.compile({ optimizer: optimizers.adam({ learningRate: 0.02 }), loss: "meanSquaredError" });
+    const before = m.getWeights();
+    const rows = Array.from({ length: 32 }, (_, i) => [Math.sin(i), Math.cos(2 * i), Math.sin(3 * i)]);
+    const targets = rows.map(([a, b, c]) => [a! - 2 * b! + c!]);
+    const { history } = await m.fit(rows, targets, { epochs: 60, batchSize: 8, verbose: 0 });
+    expect(history.loss!.at(-1)).toBeLessThan(0.2 * history.loss![0]!);
+    // Every weight has moved, the scale that is no addWeight among them.
+    m.getWeights().forEach((w, i) => {
+      expect(w.data, m.weights[i]!.name).not.toEqual(before[i]!.data);
+    });
   });
 });
 
