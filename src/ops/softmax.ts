@@ -94,7 +94,7 @@ export const checkLabelsOp: Op = record<{ classes: number }>({
     if (bad >= 0) {
       throw new MyelinError(
         "LABEL_OUT_OF_RANGE",
-        `sparseSoftmaxCrossEntropy: label ${labels![bad]} at ${bad} is outside [0, ${classes})`,
+        `sparseSoftmaxCrossEntropy: label ${labels![bad]} at row ${bad} is outside [0, ${classes})`,
       );
     }
     y!.set(labels!);

@@ -507,7 +507,7 @@ describe("bad data", () => {
     ).toThrow(
       expect.objectContaining({
         code: "LABEL_OUT_OF_RANGE",
-        message: `sparseSoftmaxCrossEntropy: label ${label} at 1 is outside [0, 3)`,
+        message: `sparseSoftmaxCrossEntropy: label ${label} at row 1 is outside [0, 3)`,
       }),
     );
   });
