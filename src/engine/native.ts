@@ -297,9 +297,12 @@ function translated(error: unknown, program?: Program): unknown {
   if (typeof code !== "string") return error;
   const culprit = step === undefined ? undefined : program?.steps[step];
   if (culprit === undefined) return new MyelinError(code, message, { cause: error });
-  const where = culprit.where ? `${culprit.op.name} at ${culprit.where}` : culprit.op.name;
-  const label = code === "INVALID_DATA" && culprit.op.name.startsWith("sparseSoftmaxCrossEntropy");
-  return new MyelinError(label ? "LABEL_OUT_OF_RANGE" : code, `${where}: ${message}`, { cause: error });
+  const { name } = culprit.op;
+  const where = culprit.where ? `${name} at ${culprit.where}` : name;
+  // The addon names the opcode; the layer says more.
+  const rest = message.replace(/^step (\d+) \(\w+\): /, "step $1: ").replace(`${name}: `, "");
+  const label = code === "INVALID_DATA" && name.startsWith("sparseSoftmaxCrossEntropy");
+  return new MyelinError(label ? "LABEL_OUT_OF_RANGE" : code, `${where}: ${rest}`, { cause: error });
 }
 
 function disposed(what: string, kind: string): MyelinError {
