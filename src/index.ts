@@ -21,9 +21,9 @@ export type { Value } from "./graph/graph.ts";
 export { Variable, variable } from "./graph/variable.ts";
 export * as initializers from "./initializers/index.ts";
 export * as layers from "./layers/index.ts";
-export { type CallContext, Layer, type LayerOptions } from "./layers/layer.ts";
+export { type CallContext, Layer, type LayerOptions, type WeightOptions } from "./layers/layer.ts";
 export { registerLayer } from "./layers/registry.ts";
-export type { SymbolicTensor } from "./layers/symbolic.ts";
+export type { BatchShape, SymbolicTensor } from "./layers/symbolic.ts";
 export * as losses from "./losses/index.ts";
 export * as metrics from "./metrics/index.ts";
 export {
