@@ -3,8 +3,10 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { build } from "../../src/compile.ts";
+import { MyelinError } from "../../src/core/errors.ts";
 import { type Tensor, tensor } from "../../src/core/tensor.ts";
 import { ReferenceEngine } from "../../src/engine/reference.ts";
 import { readModelFolder, writeModelFolder } from "../../src/formats/model-folder.ts";
@@ -193,6 +195,51 @@ describe("JSON", () => {
     ],
   ])("refused: %s", (_, json, message) => {
     expect(thrown(() => modelFromJSON(json as never)).message).toContain(message);
+  });
+
+  test("any damage to a configuration gives a MyelinError or a model", () => {
+    const good = JSON.stringify(complicated());
+    /** Every place in a JSON value, as paths of keys. */
+    const places = (value: unknown, at: string[] = []): string[][] =>
+      typeof value === "object" && value !== null
+        ? [at, ...Object.entries(value).flatMap(([k, v]) => places(v, [...at, k]))]
+        : [at];
+    const all = places(JSON.parse(good)).filter((at) => at.length > 0);
+    const damage = fc.oneof(
+      fc.constantFrom<unknown>(
+        null,
+        -1,
+        0,
+        1.5,
+        1e300,
+        2 ** 53,
+        "",
+        "relu",
+        "__proto__",
+        [],
+        {},
+        [[0, 0]],
+        [null],
+        true,
+      ),
+      fc.jsonValue(),
+      fc.constant(undefined),
+    );
+    fc.assert(
+      fc.property(fc.nat(all.length - 1), damage, (which, value) => {
+        const json = JSON.parse(good);
+        const path = all[which]!;
+        const holder = path.slice(0, -1).reduce((node, key) => node[key], json);
+        holder[path.at(-1)!] = value;
+        try {
+          modelFromJSON(json).countParams();
+        } catch (error) {
+          expect(error).toBeInstanceOf(MyelinError);
+          expect((error as MyelinError).code).not.toBe("INTERNAL");
+        }
+      }),
+      { numRuns: 1500 },
+    );
   });
 
   test("models inside models without end", () => {
