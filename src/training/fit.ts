@@ -8,6 +8,7 @@ import { tensor } from "../core/tensor.ts";
 import { Breather } from "./breather.ts";
 import { type CallbackLike, CallbackList, type Direction, hook, type Logs, listOf } from "./callbacks.ts";
 import { type DataLike, type DataSet, rowsOfSet } from "./data.ts";
+import { NanGuard } from "./diagnose.ts";
 import { runTest } from "./evaluate.ts";
 import { History } from "./history.ts";
 import { checkBatchSize, checkSignal, checkVerbose } from "./options.ts";
@@ -45,6 +46,11 @@ export interface FitOptions {
   signal?: AbortSignal;
   /** Where progress is written. Default: standard output. */
   stream?: ProgressStream;
+  /**
+   * nan: when an epoch leaves a loss or weight NaN or infinite, go over it again to find the step and the op that made it
+   * so; fit then rejects with NOT_A_NUMBER, and the model is as it was before that step. Keeps a copy of the weights.
+   */
+  debug?: { nan?: boolean };
 }
 
 const FIT_OPTIONS = [
@@ -61,6 +67,7 @@ const FIT_OPTIONS = [
   "initialEpoch",
   "signal",
   "stream",
+  "debug",
 ] as const;
 
 /** Tells the numbers drawn for shuffling apart from weights and dropout of the same seed. */
@@ -85,6 +92,7 @@ function readOptions(options: FitOptions | undefined) {
     callbacks: listOf("fit", o.callbacks),
     signal: checkSignal("fit", o.signal),
     stream: o.stream,
+    nan: checkBoolean("fit", "debug.nan", checkOptions("fit: debug", o.debug, ["nan"]).nan ?? false),
   };
 }
 
@@ -105,7 +113,8 @@ export async function runFit(
   const pass = trainer.trainingPass(training, batchSize, o.shuffle);
   const testBatch = validation && Math.min(o.validationBatchSize, validation.rows);
   const test = validation && trainer.testingPass(validation, testBatch!);
-  const epochs = new Epochs(trainer, pass, test, callbacks, o, seed);
+  const guard = o.nan ? new NanGuard(trainer, pass, training) : undefined;
+  const epochs = new Epochs(trainer, pass, test, callbacks, o, seed, guard);
   const { model } = trainer;
   model.stopTraining = false;
   trainer.history = history;
@@ -187,6 +196,7 @@ function takeSeed(trainer: Trainer, given: number | undefined): number {
 class Epochs {
   private readonly breather = new Breather();
   private readonly progress: Progress;
+  private order: Int32Array | undefined;
 
   constructor(
     private readonly trainer: Trainer,
@@ -195,13 +205,14 @@ class Epochs {
     private readonly callbacks: CallbackList,
     private readonly options: ReturnType<typeof readOptions>,
     private readonly seed: number,
+    private readonly guard: NanGuard | undefined,
   ) {
     this.progress = new Progress(options.verbose, options.stream);
   }
 
   /** @param iterations steps the optimizer has taken: what shuffles are drawn from, with the seed */
   async run(iterations: number): Promise<Logs> {
-    const { callbacks, breather, progress, pass, test } = this;
+    const { callbacks, breather, progress, pass, test, guard } = this;
     const { epochs, initialEpoch, signal, validationFreq } = this.options;
     const { model } = this.trainer;
     const batchwise = this.batchwise();
@@ -213,8 +224,10 @@ class Epochs {
         if (begun) await begun;
         if (pass.isOrdered) await this.shuffle(iterations);
         progress.begin(`Epoch ${epoch + 1}/${epochs}`, pass.steps, pass.rows);
+        guard?.beforeEpoch();
         iterations += await pass.run(batchwise, breather);
         logs = pass.totals.logs();
+        if (guard?.isBroken(logs.loss)) throw await guard.explain(epoch, this.order, breather);
         if (test && (epoch + 1) % validationFreq === 0) {
           const measured = await runTest(test, callbacks, { signal, breather });
           for (const name in measured) logs[validationName(name)] = measured[name]!;
@@ -255,6 +268,7 @@ class Epochs {
       order[j] = t;
       if ((i & 0x3fff) === 0 && this.breather.isDue()) await this.breather.breathe();
     }
+    this.order = order;
     this.pass.setOrder(order);
   }
 }

@@ -51,6 +51,7 @@ const SYNC_BELOW_MS = 0.5;
 export class Pass {
   readonly totals = new Totals();
   readonly rows: number;
+  readonly batchSize: number;
   readonly steps: number;
   readonly engine: Engine;
   /** Whether a run is under way. */
@@ -68,6 +69,7 @@ export class Pass {
   constructor(set: DataSet, options: PassOptions) {
     const { batchSize, step, engine, name } = options;
     this.rows = set.rows;
+    this.batchSize = batchSize;
     this.engine = engine;
     this.inputs = set.inputs.map((t, i) => dataVariable(t, `x${i}`));
     this.targets = set.targets.map((t, i) => dataVariable(t, `y${i}`));

@@ -73,10 +73,23 @@ export class Trainer {
     if (this.model.built) resolveObjective(given, this.outputPorts);
     if (given.engine !== undefined) engineNamed(given.engine, "compile");
     this.checkFree("compile");
+    this.own(optimizer);
     this.compiled = { options: given, optimizer };
     this.expected = undefined;
     this.engineOption = given.engine;
     this.forgetPrograms();
+  }
+
+  /** Step count and slots belong to one model's training: a second one would disturb them unseen. */
+  private own(optimizer: Optimizer): void {
+    const owner = owners.get(optimizer);
+    if (owner && owner !== this) {
+      throw new MyelinError(
+        "INVALID_ARGUMENT",
+        `compile: expected an optimizer of this model's own, got the one of ${owner.model.name}; make another`,
+      );
+    }
+    owners.set(optimizer, this);
   }
 
   /** An optimizer read from a file, for the next compile that names none. */
@@ -274,6 +287,8 @@ function bytesOf(set: DataSet): number {
   return [...set.inputs, ...set.targets].reduce((sum, t) => sum + t.data.byteLength, 0);
 }
 
+/** Which model an optimizer was compiled into. */
+const owners = new WeakMap<Optimizer, Trainer>();
 const trainers = new WeakMap<Model, Trainer>();
 
 /** The one Trainer of a model, made on first use. */

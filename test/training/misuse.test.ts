@@ -70,6 +70,15 @@ describe("compile", () => {
     await refuse({ loss: "mse", metrics: { out: "mse" } }, 'expected metrics for outputs dense, got "out"');
     await refuse(undefined as never, 'expected a loss, e.g. "meanSquaredError"');
   });
+  it("wants an optimizer for every model", () => {
+    const optimizer = optimizers.adam();
+    const model = fresh();
+    model.compile({ optimizer, loss: "mse" });
+    model.compile({ optimizer, loss: "mae" });
+    expect(() => fresh().compile({ optimizer, loss: "mse" })).toThrow(
+      "compile: expected an optimizer of this model's own, got the one of sequential",
+    );
+  });
   it("must come before training, not before prediction", async () => {
     const message = "expected a compiled model; call model.compile({ optimizer, loss }) first";
     await expectFailure(() => fresh().fit([[1, 2]], [1]), "NOT_COMPILED", `fit: ${message}`);
@@ -391,6 +400,50 @@ describe("diagnoseNaN", () => {
     expect(await model.diagnoseNaN([[1], [2]], [0, 0])).toBeNull();
     model.setWeights([[[1, Number.NaN]], [0, 0], [[1], [1]], [0]]);
     expect(await model.diagnoseNaN([[1], [2]], [0, 0])).toBe("weight dense/kernel holds NaN or infinity");
+  });
+});
+
+describe("fit with debug.nan", () => {
+  it("says in which step the loss broke and which op did it, and stands before that step", async () => {
+    class SquareRoot extends Layer {
+      override call(x: Value): Value {
+        return ops.sqrt(x);
+      }
+    }
+    const model = sequential([
+      layers.dense({ units: 1, inputShape: [1], kernelInitializer: "ones" }),
+      new SquareRoot({ name: "root" }),
+    ]);
+    model.compile({ optimizer: optimizers.sgd({ learningRate: 0.001 }), loss: "mse", engine });
+    const x = [[1], [2], [3], [4], [-5], [6], [7]];
+    const run = (shuffle: boolean) =>
+      model.fit(x, [1, 1, 1, 1, 1, 1, 1], { epochs: 3, batchSize: 2, shuffle, debug: { nan: true } });
+    await expectFailure(() => run(false), "NOT_A_NUMBER", "fit: NaN or infinity arose in epoch 0, batch 2: ");
+    expect(weightsOf(model).every(Number.isFinite)).toBe(true);
+    expect(model.optimizer!.iterations.read().item()).toBe(2);
+    const error = await failure(() => run(true));
+    expect(error.message).toContain("sqrt at root");
+    expect(weightsOf(model).every(Number.isFinite)).toBe(true);
+  });
+  it("knows updates that overflow", async () => {
+    const { x, y } = line(8);
+    const model = sequential([layers.dense({ units: 1, inputShape: [2] })]);
+    model.compile({ optimizer: optimizers.sgd({ learningRate: 1e39 as number }), loss: "mse", engine });
+    await expectFailure(
+      () => model.fit(x, y, { epochs: 9, batchSize: 8, debug: { nan: true } }),
+      "NOT_A_NUMBER",
+      "the weights overflowed in the update; lower the learning rate",
+    );
+  });
+  it("costs nothing but a copy while all is well", async () => {
+    const { x, y } = spiral(10);
+    const plain = spiralModel(engine, { seed: 1 });
+    await plain.fit(x, y, { epochs: 2 });
+    const guarded = spiralModel(engine, { seed: 1 });
+    await guarded.fit(x, y, { epochs: 2, debug: { nan: true } });
+    expect(weightsOf(guarded)).toEqual(weightsOf(plain));
+    const wrong = () => guarded.fit(x, y, { debug: { nana: true } as never });
+    await expectFailure(wrong, "INVALID_OPTION", 'fit: debug: unknown option "nana"; did you mean "nan"?');
   });
 });
 
