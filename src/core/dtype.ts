@@ -21,3 +21,25 @@ export function promote(a: DType, b: DType): DType {
   const rank: Record<DType, number> = { bool: 0, uint8: 1, int32: 2, float32: 3 };
   return rank[a] >= rank[b] ? a : b;
 }
+
+/** float32 to int32 as the cast op does it: toward zero, at the limits beyond them, NaN becomes 0. */
+export function saturate(value: number): number {
+  return value >= 2147483647 ? 2147483647 : value <= -2147483648 ? -2147483648 : value | 0;
+}
+
+/** Another dtype, converted as the cast op does it: bool tests for non-zero, uint8 keeps the low eight bits of an int32. */
+export function convertHost(data: HostArray, from: DType, to: DType): HostArray {
+  if (from === to) return data;
+  const out = allocateHost(to, data.length);
+  if (to === "float32") out.set(data as Float32Array);
+  else if (to === "bool") for (let i = 0; i < data.length; i++) out[i] = data[i] !== 0 ? 1 : 0;
+  else for (let i = 0; i < data.length; i++) out[i] = saturate(data[i]!);
+  return out;
+}
+
+/** The name of a typed array's class ("Float32Array"), also when it comes from another realm; undefined for anything else. */
+export function typedArrayName(value: unknown): string | undefined {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView)
+    ? (value as Uint8Array)[Symbol.toStringTag]
+    : undefined;
+}

@@ -70,13 +70,16 @@ export function describe(value: unknown): string {
   return typeof value;
 }
 
-/** The candidate closest to a misspelt name, or undefined when nothing is near (edit distance above a third of its length). */
+/**
+ * The candidate closest to a misspelt name, or undefined when nothing is near: more than two edits and more than a third
+ * of the name away, or with no letter in place.
+ */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
     const d = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (d < bestDistance) {
+    if (d < bestDistance && d < Math.max(name.length, candidate.length)) {
       bestDistance = d;
       best = candidate;
     }

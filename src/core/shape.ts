@@ -14,6 +14,9 @@ export interface TensorType {
 /** Ranks above this are refused; the native decoder has the same limit. */
 export const MAX_RANK = 8;
 
+/** More elements than any memory holds: beyond it something went wrong, and byte counts would lose digits. */
+const MAX_SIZE = 2 ** 40;
+
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const d of shape) size *= d;
@@ -62,9 +65,10 @@ export function broadcastStrides(shape: Shape, to: Shape): number[] {
 /** Turns -1 into the last axis and so on; throws outside [-rank, rank). */
 export function normalizeAxis(where: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+    const range = rank === 0 ? "no axis" : `an axis from ${-rank} to ${rank - 1}`;
     throw new MyelinError(
       "INVALID_ARGUMENT",
-      `${where}: expected an axis from ${-rank} to ${rank - 1} for rank ${rank}, got ${describe(axis)}`,
+      `${where}: expected ${range} for rank ${rank}, got ${describe(axis)}`,
     );
   }
   return axis < 0 ? axis + rank : axis;
@@ -77,7 +81,8 @@ export function normalizeAxes(
   rank: number,
 ): number[] {
   if (axes === undefined || axes === null) return Array.from({ length: rank }, (_, i) => i);
-  const list = (typeof axes === "number" ? [axes] : [...axes]).map((a) => normalizeAxis(where, a, rank));
+  const given = Array.isArray(axes) ? axes : [axes];
+  const list = given.map((a) => normalizeAxis(where, a, rank));
   const unique = [...new Set(list)].sort((a, b) => a - b);
   if (unique.length !== list.length)
     throw new MyelinError("INVALID_ARGUMENT", `${where}: repeated axis in ${describe(axes)}`);
@@ -86,16 +91,18 @@ export function normalizeAxes(
 
 export function checkShape(where: string, shape: unknown): Shape {
   const ok =
-    Array.isArray(shape) &&
-    shape.length <= MAX_RANK &&
-    shape.every((d) => Number.isInteger(d) && d >= 0) &&
-    sizeOf(shape) <= 2 ** 40;
+    Array.isArray(shape) && shape.length <= MAX_RANK && shape.every((d) => Number.isInteger(d) && d >= 0);
   if (!ok)
     throw new MyelinError(
       "INVALID_ARGUMENT",
       `${where}: expected a shape of at most ${MAX_RANK} non-negative integers, got ${describe(shape)}`,
     );
-  return shape as Shape;
+  if (sizeOf(shape) > MAX_SIZE)
+    throw new MyelinError(
+      "INVALID_ARGUMENT",
+      `${where}: expected a shape of at most 2^40 elements, got ${formatShape(shape)}`,
+    );
+  return shape;
 }
 
 export function formatShape(shape: readonly (number | null)[]): string {

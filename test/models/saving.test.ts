@@ -191,7 +191,7 @@ describe("JSON", () => {
           layers: [{ className: "Dense", config: { units: 2 ** 50 } }],
         },
       },
-      "too many elements",
+      "at most 2^40 elements",
     ],
   ])("refused: %s", (_, json, message) => {
     expect(thrown(() => modelFromJSON(json as never)).message).toContain(message);
