@@ -1,5 +1,7 @@
 // Learn to read handwritten digits. Run it with: npx tsx examples/digits.ts
 
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { callbacks, layers, loadModel, optimizers, sequential } from "myelin";
 import { loadDigits } from "./load-digits.ts";
 
@@ -33,8 +35,9 @@ const { accuracy } = await model.evaluate(test.images, test.labels);
 console.log(`accuracy on ${test.labels.size} digits it has never seen: ${(100 * accuracy!).toFixed(1)} %`);
 
 // Keep it, and use it again: a folder with model.json and weights.safetensors.
-await model.save("/tmp/digits.myelin");
-const again = await loadModel("/tmp/digits.myelin");
+const folder = join(tmpdir(), "digits.myelin");
+await model.save(folder);
+const again = await loadModel(folder);
 const probabilities = again.predictSync(test.images.slice(0, 1));
 const guess = probabilities.data.indexOf(Math.max(...probabilities.data));
 console.log(`the first of them is a ${test.labels.at(0)}; the network says ${guess}`);
