@@ -71,3 +71,12 @@ export function release(variable: Variable): void {
   place.buffer.engine.dispose(place.buffer);
   moves++;
 }
+
+/** Frees a Variable's buffer and forgets its value: for data that nobody will ask for again. */
+export function discard(variable: Variable): void {
+  const place = variable.residence;
+  if (!(place instanceof Placed)) return;
+  variable.residence = undefined;
+  place.buffer.engine.dispose(place.buffer);
+  moves++;
+}

@@ -39,7 +39,8 @@ export async function evaluate(
   const set = trainer.readData("evaluate", x, y);
   for (const _ of trainer.numbers("evaluate", set)) if (breather.isDue()) await breather.breathe();
   const batchSize = Math.min(wanted, set.rows);
-  const pass = trainer.testingPass(set, batchSize);
+  const kept = trainer.testingPass(set, batchSize);
+  const { pass } = kept;
   callbacks.setModel(trainer.model, {
     epochs: 1,
     steps: pass.steps,
@@ -55,7 +56,7 @@ export async function evaluate(
     progress.interrupt();
     throw error;
   } finally {
-    trainer.giveBack(pass, set, batchSize);
+    trainer.giveBack("test", kept);
   }
 }
 

@@ -15,7 +15,7 @@ import { checkBatchSize, checkSignal, checkVerbose } from "./options.ts";
 import { iota, type Pass, type PassRun } from "./pass.ts";
 import { capitalized } from "./plan.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";
-import type { Trainer } from "./trainer.ts";
+import type { KeptPass, Trainer } from "./trainer.ts";
 
 export interface FitOptions {
   /** Number of the last epoch plus one. Default 1; 0 trains nothing. */
@@ -110,26 +110,26 @@ export async function runFit(
   const { training, validation } = await readSets(trainer, x, y, o);
   const seed = takeSeed(trainer, o.seed);
   const batchSize = Math.min(o.batchSize, training.rows);
-  const pass = trainer.trainingPass(training, batchSize, o.shuffle);
-  const testBatch = validation && Math.min(o.validationBatchSize, validation.rows);
-  const test = validation && trainer.testingPass(validation, testBatch!);
-  const guard = o.nan ? new NanGuard(trainer, pass, training) : undefined;
-  const epochs = new Epochs(trainer, pass, test, callbacks, o, seed, guard);
-  const { model } = trainer;
-  model.stopTraining = false;
-  trainer.history = history;
-  callbacks.setModel(model, {
-    epochs: o.epochs,
-    steps: pass.steps,
-    samples: training.rows,
-    metrics: logNames(pass, test),
-  });
+  const trained = trainer.trainingPass(training, batchSize, o.shuffle);
+  let tested: KeptPass | undefined;
   try {
+    const testBatch = validation && Math.min(o.validationBatchSize, validation.rows);
+    tested = validation && trainer.testingPass(validation, testBatch!);
+    const { pass } = trained;
+    const test = tested?.pass;
+    const guard = o.nan ? new NanGuard(trainer, pass, training) : undefined;
+    const epochs = new Epochs(trainer, pass, test, callbacks, o, seed, guard);
+    const { model } = trainer;
+    model.stopTraining = false;
+    trainer.history = history;
+    const { steps, rows: samples } = pass;
+    callbacks.setModel(model, { epochs: o.epochs, steps, samples, metrics: logNames(pass, test) });
     await callbacks.call("onTrainBegin", {});
     const logs = await epochs.run(optimizer.iterations.read().item());
     await callbacks.call("onTrainEnd", logs);
   } finally {
-    if (test) trainer.giveBack(test, validation, testBatch!);
+    trainer.giveBack("train", trained);
+    if (tested) trainer.giveBack("test", tested);
   }
   return history;
 }

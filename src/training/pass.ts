@@ -7,6 +7,7 @@ import { internal } from "../core/errors.ts";
 import { formatType, type TensorType } from "../core/shape.ts";
 import { Tensor, tensor } from "../core/tensor.ts";
 import type { Engine } from "../engine/engine.ts";
+import { discard } from "../engine/residence.ts";
 import type { Value } from "../graph/graph.ts";
 import { assignVariable, readVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
@@ -110,6 +111,12 @@ export class Pass {
     this.targets.forEach((v, i) => {
       v.write(set.targets[i]!);
     });
+  }
+
+  /** Frees the data; the Pass cannot be run again. */
+  dispose(): void {
+    for (const variable of [...this.inputs, ...this.targets]) discard(variable);
+    if (this.order) discard(this.order);
   }
 
   /** Whether the order of rows makes a difference: not when one batch holds them all. */

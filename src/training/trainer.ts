@@ -11,6 +11,8 @@ import type { Engine } from "../engine/engine.ts";
 import { currentEngine, type EngineName, engineNamed } from "../engine/select.ts";
 import type { Value } from "../graph/graph.ts";
 import { readVariable } from "../graph/trace.ts";
+import { flatten } from "../layers/nest.ts";
+import { SymbolicTensor } from "../layers/symbolic.ts";
 import type { Model } from "../models/model.ts";
 import { get as getOptimizer, type Optimizer, type OptimizerLike } from "../optimizers/index.ts";
 import type { Logs } from "./callbacks.ts";
@@ -34,10 +36,27 @@ const MAX_PROGRAMS = 64;
 /** Data sets beyond this many bytes do not stay in the engine's memory after the run that needed them. */
 const KEEP_BYTES = 64 * 2 ** 20;
 
+/** Idle evaluation passes kept: one for validation, one for test data. */
+const MAX_TEST_PASSES = 2;
+
+/** A pass, what it is good for, and the size of its data. */
+export interface KeptPass {
+  readonly key: string;
+  readonly pass: Pass;
+  readonly bytes: number;
+}
+
 /** A Program over one batch given as arguments, whose results are sums. */
 interface BatchProgram {
   readonly built: Built;
   readonly ledger: Ledger;
+}
+
+/** What a model takes and gives, and the symbolic tensors by which a change of its layers shows. */
+interface Structure {
+  readonly made: readonly SymbolicTensor[];
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
 }
 
 interface Compiled {
@@ -56,8 +75,11 @@ export class Trainer {
   private expected: Optimizer | undefined;
   private engineOption: EngineName | Engine | undefined;
   private objective: Objective | undefined;
-  private trainPass: { key: string; pass: Pass } | undefined;
-  private testPasses: { key: string; pass: Pass }[] = [];
+  private trainPass: KeptPass | undefined;
+  private readonly testPasses: KeptPass[] = [];
+  /** Goes up when Programs made before are void: part of the keys of those that are in use at that moment. */
+  private version = 0;
+  private structure: Structure | undefined;
   private readonly programs = new Map<string, BatchProgram | Built>();
 
   constructor(model: Model) {
@@ -70,7 +92,7 @@ export class Trainer {
     const given = checkOptions("compile", options, COMPILE_OPTIONS);
     checkObjective(given);
     const optimizer = getOptimizer(given.optimizer ?? this.expected ?? "rmsprop", "compile");
-    if (this.model.built) resolveObjective(given, this.outputPorts);
+    if (this.model.built) resolveObjective(given, this.ports.outputs);
     if (given.engine !== undefined) engineNamed(given.engine, "compile");
     this.checkFree("compile");
     this.own(optimizer);
@@ -119,9 +141,12 @@ export class Trainer {
   }
 
   private forgetPrograms(): void {
+    this.version++;
     this.objective = undefined;
+    this.structure = undefined;
+    this.trainPass?.pass.dispose();
     this.trainPass = undefined;
-    this.testPasses = [];
+    for (const { pass } of this.testPasses.splice(0)) pass.dispose();
     this.programs.clear();
   }
 
@@ -146,12 +171,16 @@ export class Trainer {
 
   // ---- data
 
-  get inputPorts(): readonly Port[] {
-    return this.model.inputSpecs;
-  }
-
-  get outputPorts(): readonly Port[] {
-    return this.model.outputSpecs;
+  /** Inputs and outputs as they are now; a model that was given other layers since loses its Programs here. */
+  private get ports(): Structure {
+    const { leaves } = flatten(this.model.outputs, (x) => x instanceof SymbolicTensor);
+    const known = this.structure?.made;
+    if (known?.length !== leaves.length || leaves.some((t, i) => t !== known[i])) {
+      this.forgetPrograms();
+      const { inputSpecs, outputSpecs } = this.model;
+      this.structure = { made: leaves, inputs: inputSpecs, outputs: outputSpecs };
+    }
+    return this.structure!;
   }
 
   /** Inputs of the model as Tensors; a model that does not know its input shape yet learns it here. */
@@ -163,9 +192,8 @@ export class Trainer {
         [null, ...first.shape.slice(1)],
         dtype,
       );
-      this.forgetPrograms();
     }
-    return readInputs(`${where}: x`, x, this.inputPorts);
+    return readInputs(`${where}: x`, x, this.ports.inputs);
   }
 
   /** Inputs and targets, shapes checked; numbers are checked by `checkNumbers`. */
@@ -174,16 +202,16 @@ export class Trainer {
     const rows = inputs[0]!.shape[0]!;
     if (rows === 0) throw new MyelinError("INVALID_DATA", `${where}: expected at least one row, got none`);
     const { losses } = this.objectiveFor();
-    const targets = readTargets(`${where}: y`, y, this.outputPorts, losses, rows);
+    const targets = readTargets(`${where}: y`, y, this.ports.outputs, losses, rows);
     return { rows, inputs, targets };
   }
 
   numbers(where: string, set: DataSet): Generator<void> {
-    return checkNumbers(where, set, this.outputPorts, this.objectiveFor().losses);
+    return checkNumbers(where, set, this.ports.outputs, this.objectiveFor().losses);
   }
 
   private objectiveFor(): Objective {
-    this.objective ??= resolveObjective(this.check("compile").options, this.outputPorts);
+    this.objective ??= resolveObjective(this.check("compile").options, this.ports.outputs);
     return this.objective;
   }
 
@@ -205,43 +233,48 @@ export class Trainer {
   /** Inside a trace. */
   forward(inputs: readonly Value[], targets: readonly Value[], rows: number, training: boolean) {
     const predictions = this.model.callFlat(inputs, { training });
-    return score(this.objectiveFor(), this.outputPorts, targets, predictions, rows);
+    return score(this.objectiveFor(), this.ports.outputs, targets, predictions, rows);
   }
 
   // ---- Programs
 
-  /** The pass that trains on this data; the last one is kept. */
-  trainingPass(set: DataSet, batchSize: number, ordered: boolean): Pass {
+  /** A pass that trains on this data, until it is given back. */
+  trainingPass(set: DataSet, batchSize: number, ordered: boolean): KeptPass {
     const { engine } = this;
-    const key = `${typesOf(set)} ${batchSize} ${ordered}`;
+    const key = `${this.version} ${typesOf(set)} ${batchSize} ${ordered}`;
     const kept = this.trainPass;
+    this.trainPass = undefined;
     if (kept?.key === key && kept.pass.engine === engine) {
       kept.pass.setData(set);
-      return kept.pass;
+      return kept;
     }
-    this.trainPass = undefined;
+    kept?.pass.dispose();
     const pass = new Pass(set, { name: "fit", engine, batchSize, ordered, step: this.trainStep });
-    if (bytesOf(set) <= KEEP_BYTES) this.trainPass = { key, pass };
-    return pass;
+    return { key, pass, bytes: bytesOf(set) };
   }
 
   /** A pass that evaluates on this data and is nobody else's until it is given back. */
-  testingPass(set: DataSet, batchSize: number): Pass {
+  testingPass(set: DataSet, batchSize: number): KeptPass {
     const { engine } = this;
-    const key = `${typesOf(set)} ${batchSize}`;
+    const key = `${this.version} ${typesOf(set)} ${batchSize}`;
     const at = this.testPasses.findIndex((p) => p.key === key && p.pass.engine === engine);
     if (at >= 0) {
-      const { pass } = this.testPasses.splice(at, 1)[0]!;
-      pass.setData(set);
-      return pass;
+      const kept = this.testPasses.splice(at, 1)[0]!;
+      kept.pass.setData(set);
+      return kept;
     }
-    return new Pass(set, { name: "evaluate", engine, batchSize, ordered: false, step: this.testStep });
+    const pass = new Pass(set, { name: "evaluate", engine, batchSize, ordered: false, step: this.testStep });
+    return { key, pass, bytes: bytesOf(set) };
   }
 
-  giveBack(pass: Pass, set: DataSet, batchSize: number): void {
-    if (bytesOf(set) > KEEP_BYTES) return;
-    this.testPasses.unshift({ key: `${typesOf(set)} ${batchSize}`, pass });
-    this.testPasses.length = Math.min(this.testPasses.length, 2);
+  /** Keeps a pass for the next data of the same types, unless its data is large. */
+  giveBack(kind: "train" | "test", kept: KeptPass): void {
+    if (kept.bytes > KEEP_BYTES) kept.pass.dispose();
+    else if (kind === "train") this.trainPass = kept;
+    else {
+      this.testPasses.unshift(kept);
+      for (const { pass } of this.testPasses.splice(MAX_TEST_PASSES)) pass.dispose();
+    }
   }
 
   /** One batch, trained or tested on. */

@@ -280,6 +280,16 @@ describe("data", () => {
   it("of no rows predicts no rows", async () => {
     expect((await xorModel(engine).predict(new Float32Array(0))).shape).toEqual([0, 1]);
   });
+  it("goes through layers that were added later, too", async () => {
+    const model = sequential([layers.dense({ units: 3, inputShape: [2] })]);
+    model.compile({ loss: "mse", engine });
+    expect((await model.predict(XOR.x)).shape).toEqual([4, 3]);
+    model.add(layers.dense({ units: 1 }));
+    expect((await model.predict(XOR.x)).shape).toEqual([4, 1]);
+    await model.fit(XOR.x, XOR.y);
+    model.pop();
+    expect(model.predictSync(XOR.x).shape).toEqual([4, 3]);
+  });
   it("decides the input shape of a model that has none", async () => {
     const model = sequential([layers.dense({ units: 1 })]);
     model.compile({ loss: "mse", metrics: ["mae"], engine });
