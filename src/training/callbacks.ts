@@ -53,8 +53,8 @@ export interface CallbackHooks {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds the hooks without defining any.
 export class Callback {
   /** The model in training; set before onTrainBegin. */
-  model!: Model;
-  params!: CallbackParams;
+  declare model: Model;
+  declare params: CallbackParams;
 }
 export interface Callback extends CallbackHooks {}
 
@@ -113,8 +113,12 @@ export class CallbackList {
   }
 
   setModel(model: Model, params: CallbackParams): void {
-    for (const callback of this.all)
-      if (callback instanceof Callback) Object.assign(callback, { model, params });
+    // Not enumerable: a History should print and serialise without the model behind it.
+    const hidden = (value: unknown) => ({ value, writable: true, configurable: true, enumerable: false });
+    for (const callback of this.all) {
+      if (!(callback instanceof Callback)) continue;
+      Object.defineProperties(callback, { model: hidden(model), params: hidden(params) });
+    }
   }
 
   /**
@@ -126,7 +130,7 @@ export class CallbackList {
     if (!list) return;
     for (let i = 0; i < list.length; i++) {
       const pending = (list[i] as (first: number | Logs, logs?: Logs) => void | Promise<void>)(first, logs);
-      if (pending instanceof Promise) return pending.then(() => this.callFrom(list, i + 1, first, logs));
+      if (isThenable(pending)) return pending.then(() => this.callFrom(list, i + 1, first, logs));
     }
   }
 
@@ -140,6 +144,10 @@ export class CallbackList {
       await (hook as (first: number | Logs, logs?: Logs) => void | Promise<void>)(first, logs);
     }
   }
+}
+
+function isThenable(x: unknown): x is Promise<void> {
+  return typeof x === "object" && x !== null && typeof (x as Promise<void>).then === "function";
 }
 
 function canonical(name: HookName): HookName {

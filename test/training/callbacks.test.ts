@@ -312,5 +312,6 @@ describe("history", () => {
     const returned = await xorModel(engine).fit(XOR.x, XOR.y, { epochs: 3, callbacks: own });
     expect(own.history).toEqual(returned.history);
     expect(own.epoch).toEqual([0, 1, 2]);
+    expect(Object.keys(JSON.parse(JSON.stringify(own)))).toEqual(["epoch", "history"]);
   });
 });
