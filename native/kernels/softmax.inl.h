@@ -38,28 +38,34 @@ MYELIN_INLINE float row_max(const float* x, int64_t cols) {
 }
 
 // sum exp(x - m), and where kStore the exponentials themselves. Two accumulators: exp is long
-// enough to hide the rest of the addition's latency.
+// enough to hide the rest of the addition's latency. They start anew every 64 vectors, so that
+// errors of long rows grow with the number of blocks instead of elements.
 template <bool kStore>
 MYELIN_INLINE float row_exp_sum(const float* x, int64_t cols, float max_of_row, float* out) {
   const Vec low = broadcast(-__builtin_inff()), m = broadcast(max_of_row);
-  Vec s0 = zero(), s1 = zero();
-  int64_t c = 0;
-  for (; c + 2 * kLanes <= cols; c += 2 * kLanes) {
-    const Vec e0 = exp_at_most_one(load(x + c) - m);
-    const Vec e1 = exp_at_most_one(load(x + c + kLanes) - m);
-    if constexpr (kStore) {
-      store(out + c, e0);
-      store(out + c + kLanes, e1);
+  Vec total = zero();
+  for (int64_t begin = 0; begin < cols; begin += 64 * kLanes) {
+    const int64_t end = begin + 64 * kLanes < cols ? begin + 64 * kLanes : cols;
+    Vec s0 = zero(), s1 = zero();
+    int64_t c = begin;
+    for (; c + 2 * kLanes <= end; c += 2 * kLanes) {
+      const Vec e0 = exp_at_most_one(load(x + c) - m);
+      const Vec e1 = exp_at_most_one(load(x + c + kLanes) - m);
+      if constexpr (kStore) {
+        store(out + c, e0);
+        store(out + c + kLanes, e1);
+      }
+      s0 = s0 + e0;
+      s1 = s1 + e1;
     }
-    s0 = s0 + e0;
-    s1 = s1 + e1;
+    for (; c < end; c += kLanes) {
+      const Vec e = exp_at_most_one(row_lanes(x, c, end, low) - m);
+      if constexpr (kStore) store_lanes(out, c, end, e);
+      s0 = s0 + e;
+    }
+    total = total + (s0 + s1);
   }
-  for (; c < cols; c += kLanes) {
-    const Vec e = exp_at_most_one(row_lanes(x, c, cols, low) - m);
-    if constexpr (kStore) store_lanes(out, c, cols, e);
-    s0 = s0 + e;
-  }
-  return reduce_add(s0 + s1);
+  return reduce_add(total);
 }
 
 // A row's largest element and ln sum exp(x - largest).

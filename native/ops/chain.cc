@@ -309,8 +309,8 @@ void ChainPlan::merge_dims(const Chain& chain, std::span<const TensorView> input
     for (int d = chain.rank - 1, from = view.rank - 1; d >= 0; --d, --from) {
       const int64_t dim = from >= 0 ? view.dims[from] : 1;
       require(dim == chain.dims[d] || dim == 1, "chain: an input does not broadcast to the result");
-      input.strides[d] = dim == 1 ? 0 : stride;
-      stride *= dim;
+      input.strides[d] = dim == 1 || total_ == 0 ? 0 : stride;
+      if (total_ > 0) stride *= dim;  // of an empty space it could overflow
     }
     inputs_.push_back(input);
   }

@@ -86,7 +86,9 @@ MatmulPlan::MatmulPlan(const StepSpec& spec, const PlanContext& context) {
     require(!__builtin_mul_overflow(product.size, product.dims[d], &product.size),
             "matmul: the product is too large");
   }
-  plan_batches(a, b, batch);
+  // Of an empty product sizes need not be real; nothing is computed then but reductions over
+  // nothing.
+  if (product.size > 0) plan_batches(a, b, batch);
 
   const TensorView& first = spec.outputs[0];
   if (spec.attrs.chain == nullptr) {
@@ -126,8 +128,8 @@ void MatmulPlan::plan_batches(const TensorView& a, const TensorView& b,
     const int64_t dim_a = in_a >= 0 ? a.dims[in_a] : 1, dim_b = in_b >= 0 ? b.dims[in_b] : 1;
     step_a[static_cast<size_t>(d)] = dim_a == 1 ? 0 : size_a;
     step_b[static_cast<size_t>(d)] = dim_b == 1 ? 0 : size_b;
-    size_a *= dim_a;
-    size_b *= dim_b;
+    if (g.k > 0) size_a *= dim_a;
+    if (g.k > 0) size_b *= dim_b;
   }
   int d = dims - 1;
   for (bool started = false; d >= 0; --d) {
@@ -144,7 +146,6 @@ void MatmulPlan::plan_batches(const TensorView& a, const TensorView& b,
   g.stride_c = g.m * g.n;
   int64_t outer = 1;
   for (int i = 0; i <= d; ++i) outer *= batch[static_cast<size_t>(i)];
-  if (g.batch == 0) outer = 0;
   require(outer <= kMaxCalls, "matmul: more than 65536 batches that broadcast in turns");
   for (int64_t index = 0; index < outer; ++index) {
     Call call = {0, 0, index * g.batch * g.stride_c};

@@ -17,7 +17,10 @@ struct Rows {
   explicit Rows(const TensorView& x) {
     cols = x.dims[x.rank - 1];
     rows = 1;
-    for (int d = 0; d < x.rank - 1; ++d) rows *= x.dims[d];
+    for (int d = 0; d < x.rank - 1; ++d) {
+      require(!__builtin_mul_overflow(rows, x.dims[d], &rows) && rows <= int64_t{1} << 46,
+              "softmax: too many rows");
+    }
     per_chunk = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, cols));
     chunks = (rows + per_chunk - 1) / per_chunk;
   }

@@ -1,0 +1,168 @@
+// Optimizer updates against Keras's equations in double, several tensors at once, in place, several
+// steps.
+#include "step_runner.h"
+
+namespace {
+
+using namespace myelin;
+using test::Dims;
+using test::Operand;
+
+const Dims kShapes[] = {{3}, {784, 64}, {1}, {0}, {17, 33}, {40000}, {64}};
+
+void expect_near(const Operand& got, const std::vector<double>& want, const char* what) {
+  for (size_t i = 0; i < want.size(); ++i) {
+    // Operands are of size 1, and so are the roundings on the way.
+    const double allowed = 2e-7 * (std::fabs(want[i]) + 1);
+    const double value = static_cast<double>(got.data<float>()[i]);
+    if (!(std::fabs(value - want[i]) <= allowed))
+      test::fail(__FILE__, __LINE__, "%s [%zu]: %.9g, not %.9g", what, i, value, want[i]);
+  }
+}
+
+Operand scalar(float x) { return test::floats({}, {x}); }
+Operand count(int32_t x) { return test::ints({}, {x}); }
+
+Operand positive(Operand x) {
+  for (int64_t i = 0; i < x.type.size; ++i) x.data<float>()[i] = std::fabs(x.data<float>()[i]);
+  return x;
+}
+
+}  // namespace
+
+TEST(updates_adam) {
+  for (const float decay : {0.0f, 0.01f}) {
+    for (const int32_t iteration : {0, 1, 999}) {
+      const double rate = static_cast<double>(0.002f), b1 = 0.9, b2 = 0.999,
+                   epsilon = static_cast<double>(1e-7f);
+      std::vector<Operand> inputs = {scalar(0.002f), count(iteration)};
+      std::vector<TensorView> outputs;
+      std::vector<std::vector<double>> want;
+      std::vector<std::pair<size_t, size_t>> in_place;
+      uint64_t seed = 1;
+      for (const Dims& dims : kShapes) {
+        const Operand p = test::noise_floats(dims, seed++), g = test::noise_floats(dims, seed++);
+        const Operand m = test::noise_floats(dims, seed++),
+                      v = positive(test::noise_floats(dims, seed++));
+        std::vector<double> p1, m1, v1;
+        const double t = iteration + 1.0;
+        const double alpha = rate * std::sqrt(1 - std::pow(b2, t)) / (1 - std::pow(b1, t));
+        for (int64_t i = 0; i < p.type.size; ++i) {
+          const auto at = [&](const Operand& x) { return static_cast<double>(x.data<float>()[i]); };
+          m1.push_back(at(m) + (at(g) - at(m)) * (1 - b1));
+          v1.push_back(at(v) + (at(g) * at(g) - at(v)) * (1 - b2));
+          p1.push_back(at(p) * (1 - static_cast<double>(decay) * rate) -
+                       m1.back() * alpha / (std::sqrt(v1.back()) + epsilon));
+        }
+        for (const size_t i : {0u, 2u, 3u})
+          in_place.push_back({in_place.size(), inputs.size() + i});
+        inputs.insert(inputs.end(), {p, g, m, v});
+        outputs.insert(outputs.end(), {p.type, p.type, p.type});
+        want.insert(want.end(), {p1, m1, v1});
+      }
+      test::Step step = {plan_adamUpdate};
+      step.attr_floats = {0.9f, 0.999f, 1e-7f, decay};
+      for (int pass = 0; pass < 2; ++pass) {
+        if (pass == 1) step.in_place = in_place;
+        test::each_level(step, inputs, outputs,
+                         [&](const test::StepResult& result, const KernelTable& level) {
+                           for (size_t o = 0; o < want.size(); ++o)
+                             expect_near(result.outputs[o], want[o], level.level);
+                         });
+      }
+    }
+  }
+}
+
+// 1 - beta must be that of the decimal the user wrote: 0.001, not 1 - 0.999f = 0.000999987.
+TEST(updates_adam_beta_as_written) {
+  test::Step step = {plan_adamUpdate};
+  step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f};
+  const TensorView one = test::view(DType::kFloat32, {1});
+  const Operand zero = test::floats({1}, {0.0f}), unit = test::floats({1}, {1.0f});
+  test::each_level(step, {scalar(0.001f), count(0), zero, unit, zero, zero}, {one, one, one},
+                   [](const test::StepResult& result, const KernelTable&) {
+                     CHECK_EQ(result.outputs[1].data<float>()[0], 0.1f);
+                     CHECK_EQ(result.outputs[2].data<float>()[0], 0.001f);
+                     CHECK_NEAR(result.outputs[0].data<float>()[0],
+                                -0.001 / (1 + 1e-7 / std::sqrt(0.001)), 1e-10);
+                   });
+}
+
+TEST(updates_sgd) {
+  for (const float momentum : {0.0f, 0.9f}) {
+    for (const bool nesterov : {false, true}) {
+      for (const float decay : {0.0f, 0.1f}) {
+        const double rate = static_cast<double>(0.05f), mu = static_cast<double>(momentum);
+        std::vector<Operand> inputs = {scalar(0.05f)};
+        std::vector<TensorView> outputs;
+        std::vector<std::vector<double>> want;
+        std::vector<std::pair<size_t, size_t>> in_place;
+        uint64_t seed = 100;
+        for (const Dims& dims : kShapes) {
+          const Operand p = test::noise_floats(dims, seed++), g = test::noise_floats(dims, seed++);
+          const Operand velocity = test::noise_floats(dims, seed++);
+          std::vector<double> p1, v1;
+          for (int64_t i = 0; i < p.type.size; ++i) {
+            const auto at = [&](const Operand& x) {
+              return static_cast<double>(x.data<float>()[i]);
+            };
+            const double w = at(p) * (1 - static_cast<double>(decay) * rate), push = rate * at(g);
+            v1.push_back(mu * at(velocity) - push);
+            p1.push_back(momentum == 0 ? w - push
+                         : nesterov    ? w + mu * v1.back() - push
+                                       : w + v1.back());
+          }
+          in_place.push_back({outputs.size(), inputs.size()});
+          if (momentum != 0) in_place.push_back({outputs.size() + 1, inputs.size() + 2});
+          inputs.insert(inputs.end(), {p, g});
+          outputs.push_back(p.type);
+          want.push_back(p1);
+          if (momentum != 0) {
+            inputs.push_back(velocity);
+            outputs.push_back(p.type);
+            want.push_back(v1);
+          }
+        }
+        test::Step step = {plan_sgdUpdate};
+        step.attr_floats = {momentum, decay};
+        step.attr_ints = {nesterov};
+        for (int pass = 0; pass < 2; ++pass) {
+          if (pass == 1) step.in_place = in_place;
+          test::each_level(step, inputs, outputs,
+                           [&](const test::StepResult& result, const KernelTable& level) {
+                             for (size_t o = 0; o < want.size(); ++o)
+                               expect_near(result.outputs[o], want[o], level.level);
+                           });
+        }
+      }
+    }
+  }
+}
+
+TEST(updates_refuse) {
+  const TensorView x = test::view(DType::kFloat32, {4}), one = test::view(DType::kFloat32, {});
+  const TensorView n = test::view(DType::kInt32, {}), i = test::view(DType::kInt32, {4});
+  test::Step adam = {plan_adamUpdate};
+  adam.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f};
+  adam.plan(test::spec_of(adam, {one, n, x, x, x, x}, {x, x, x}),
+            {*test::levels()[0], 2});  // must not throw
+  test::expect_refused(adam, {one}, {}, "no iteration");
+  test::expect_refused(adam, {one, one, x, x, x, x}, {x, x, x}, "a float iteration");
+  test::expect_refused(adam, {x, n, x, x, x, x}, {x, x, x}, "four learning rates");
+  test::expect_refused(adam, {one, n, x, x, x}, {x, x, x}, "no second moment");
+  test::expect_refused(adam, {one, n, x, x, x, one}, {x, x, x}, "a moment of another size");
+  test::expect_refused(adam, {one, n, x, x, x, i}, {x, x, x}, "an integer moment");
+  test::expect_refused(adam, {one, n, x, x, x, x}, {x, x}, "two outputs");
+  test::expect_refused(adam, {one, n, x, x, x, x}, {x, x, one}, "a small output");
+  adam.attr_floats.pop_back();
+  test::expect_refused(adam, {one, n, x, x, x, x}, {x, x, x}, "three attributes");
+  test::Step sgd = {plan_sgdUpdate};
+  sgd.attr_floats = {0.9f, 0.0f};
+  sgd.attr_ints = {0};
+  test::expect_refused(sgd, {}, {}, "nothing");
+  test::expect_refused(sgd, {one, x, x}, {x}, "momentum without a velocity");
+  sgd.attr_floats = {0.0f, 0.0f};
+  test::expect_refused(sgd, {one, x, x}, {i}, "an integer output");
+  test::expect_refused(sgd, {one, x, x, x}, {x}, "half a pair");
+}
