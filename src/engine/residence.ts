@@ -43,6 +43,17 @@ export function bufferOf(engine: Engine, variable: Variable): DeviceBuffer {
   return buffer;
 }
 
+/** The same for a Variable whose value is about to be written piece by piece: nothing is copied, a new buffer holds zeros. */
+export function emptyBufferOf(engine: Engine, variable: Variable): DeviceBuffer {
+  const before = variable.residence;
+  if (before instanceof Placed && before.buffer.engine === engine) return before.buffer;
+  const buffer = engine.allocate({ shape: variable.shape, dtype: variable.dtype });
+  variable.moveTo(new Placed(buffer));
+  if (before instanceof Placed) before.buffer.engine.dispose(before.buffer);
+  moves++;
+  return buffer;
+}
+
 /** A copy of a Variable's present value. Waits for a running step that uses it. */
 export function readValue(variable: Variable): Tensor {
   return variable.read();

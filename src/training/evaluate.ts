@@ -47,8 +47,9 @@ export async function evaluate(
     samples: set.rows,
     metrics: pass.totals.names,
   });
-  progress.begin("Evaluate", pass.steps, set.rows);
   try {
+    await pass.load(set, breather);
+    progress.begin("Evaluate", pass.steps, set.rows);
     const logs = await runTest(pass, callbacks, { signal, breather, progress });
     progress.end(logs);
     return logs;

@@ -107,7 +107,8 @@ export async function runFit(
   const o = readOptions(options);
   const history = new History();
   const callbacks = new CallbackList("fit", [...o.callbacks, history]);
-  const { training, validation } = await readSets(trainer, x, y, o);
+  const breather = new Breather();
+  const { training, validation } = await readSets(trainer, x, y, o, breather);
   const seed = takeSeed(trainer, o.seed);
   const batchSize = Math.min(o.batchSize, training.rows);
   const trained = trainer.trainingPass(training, batchSize, o.shuffle);
@@ -117,6 +118,8 @@ export async function runFit(
     tested = validation && trainer.testingPass(validation, testBatch!);
     const { pass } = trained;
     const test = tested?.pass;
+    await pass.load(training, breather);
+    if (test) await test.load(validation!, breather);
     const guard = o.nan ? new NanGuard(trainer, pass, training) : undefined;
     const epochs = new Epochs(trainer, pass, test, callbacks, o, seed, guard);
     const { model } = trainer;
@@ -148,8 +151,8 @@ async function readSets(
   x: unknown,
   y: unknown,
   o: ReturnType<typeof readOptions>,
+  breather: Breather,
 ): Promise<{ training: DataSet; validation: DataSet | undefined }> {
-  const breather = new Breather();
   const checked = async (where: string, set: DataSet) => {
     for (const _ of trainer.numbers(where, set)) if (breather.isDue()) await breather.breathe();
     return set;

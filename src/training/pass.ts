@@ -7,7 +7,7 @@ import { internal } from "../core/errors.ts";
 import { formatType, type TensorType } from "../core/shape.ts";
 import { Tensor, tensor } from "../core/tensor.ts";
 import type { Engine } from "../engine/engine.ts";
-import { discard } from "../engine/residence.ts";
+import { discard, emptyBufferOf } from "../engine/residence.ts";
 import type { Value } from "../graph/graph.ts";
 import { assignVariable, readVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
@@ -46,6 +46,8 @@ export interface PassRun {
   isStopped?: () => boolean;
 }
 
+/** Elements copied into the engine's memory at a time: well under a millisecond, page faults included. */
+const PIECE = 1 << 18;
 /** A run this short is done on the calling thread: going to another one and back would take as long. */
 const SYNC_BELOW_MS = 0.5;
 
@@ -67,6 +69,7 @@ export class Pass {
   /** Milliseconds the last whole run took. */
   private lasted = Number.POSITIVE_INFINITY;
 
+  /** @param set what data will look like; `load` brings it */
   constructor(set: DataSet, options: PassOptions) {
     const { batchSize, step, engine, name } = options;
     this.rows = set.rows;
@@ -97,20 +100,20 @@ export class Pass {
     if (restRows > 0) this.rest = program(restRows, set.rows - restRows);
   }
 
-  /** Whether another data set can take the place of this one. */
-  fits(set: DataSet): boolean {
-    return typesOf(set) === [...this.inputs, ...this.targets].map(formatType).join();
-  }
-
-  /** Puts another data set of the same types in place. */
-  setData(set: DataSet): void {
-    if (!this.fits(set)) throw internal("pass: data of another type");
-    this.inputs.forEach((v, i) => {
-      v.write(set.inputs[i]!);
-    });
-    this.targets.forEach((v, i) => {
-      v.write(set.targets[i]!);
-    });
+  /** Puts a data set of the types it was made for in place, in pieces, so that the event loop goes round meanwhile. */
+  async load(set: DataSet, breather: Breather): Promise<void> {
+    const tensors = [...set.inputs, ...set.targets];
+    for (const [i, variable] of [...this.inputs, ...this.targets].entries()) {
+      const { data, dtype } = tensors[i]!;
+      const buffer = emptyBufferOf(this.engine, variable);
+      for (let at = 0; at < data.length; at += PIECE) {
+        const piece = data.subarray(at, at + PIECE);
+        const isDouble = dtype === "float32" && piece instanceof Float64Array;
+        const storable = isDouble && this.engine.precision !== "float64" ? Float32Array.from(piece) : piece;
+        this.engine.write(buffer, storable, at);
+        if (breather.isDue()) await breather.breathe();
+      }
+    }
   }
 
   /** Frees the data; the Pass cannot be run again. */
@@ -220,9 +223,8 @@ export class Pass {
   }
 }
 
-/** Data that outlives a run only as long as its Pass. */
 function dataVariable(t: Tensor, name: string): Variable {
-  return new Variable(t.shape, t.dtype, { name, trainable: false, initial: () => t.data });
+  return new Variable(t.shape, t.dtype, { name, trainable: false });
 }
 
 export function iota(n: number): Int32Array {

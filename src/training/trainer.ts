@@ -238,31 +238,24 @@ export class Trainer {
 
   // ---- Programs
 
-  /** A pass that trains on this data, until it is given back. */
+  /** A pass for training on data like this, to be loaded with it and given back. */
   trainingPass(set: DataSet, batchSize: number, ordered: boolean): KeptPass {
     const { engine } = this;
     const key = `${this.version} ${typesOf(set)} ${batchSize} ${ordered}`;
     const kept = this.trainPass;
     this.trainPass = undefined;
-    if (kept?.key === key && kept.pass.engine === engine) {
-      kept.pass.setData(set);
-      return kept;
-    }
+    if (kept?.key === key && kept.pass.engine === engine) return kept;
     kept?.pass.dispose();
     const pass = new Pass(set, { name: "fit", engine, batchSize, ordered, step: this.trainStep });
     return { key, pass, bytes: bytesOf(set) };
   }
 
-  /** A pass that evaluates on this data and is nobody else's until it is given back. */
+  /** The same for evaluation. It is nobody else's until it is given back. */
   testingPass(set: DataSet, batchSize: number): KeptPass {
     const { engine } = this;
     const key = `${this.version} ${typesOf(set)} ${batchSize}`;
     const at = this.testPasses.findIndex((p) => p.key === key && p.pass.engine === engine);
-    if (at >= 0) {
-      const kept = this.testPasses.splice(at, 1)[0]!;
-      kept.pass.setData(set);
-      return kept;
-    }
+    if (at >= 0) return this.testPasses.splice(at, 1)[0]!;
     const pass = new Pass(set, { name: "evaluate", engine, batchSize, ordered: false, step: this.testStep });
     return { key, pass, bytes: bytesOf(set) };
   }
