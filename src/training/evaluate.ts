@@ -41,14 +41,10 @@ export async function evaluate(
   const batchSize = Math.min(wanted, set.rows);
   const kept = trainer.testingPass(set, batchSize);
   const { pass } = kept;
-  callbacks.setModel(trainer.model, {
-    epochs: 1,
-    steps: pass.steps,
-    samples: set.rows,
-    metrics: pass.totals.names,
-  });
   try {
     await pass.load(set, breather);
+    const { steps, rows: samples } = pass;
+    callbacks.setModel(trainer.model, { epochs: 1, steps, samples, metrics: pass.totals.names });
     progress.begin("Evaluate", pass.steps, set.rows);
     const logs = await runTest(pass, callbacks, { signal, breather, progress });
     progress.end(logs);

@@ -64,14 +64,16 @@ export class Pass {
   private readonly order: Variable | undefined;
   private readonly cursor = new Variable([], "int32", { name: "cursor", trainable: false });
   private readonly fullSteps: number;
-  private readonly full: Built | undefined;
-  private readonly rest: Built | undefined;
+  private readonly restRows: number;
+  private readonly options: PassOptions;
+  private full: Built | undefined;
+  private rest: Built | undefined;
   /** Milliseconds the last whole run took. */
   private lasted = Number.POSITIVE_INFINITY;
 
   /** @param set what data will look like; `load` brings it */
   constructor(set: DataSet, options: PassOptions) {
-    const { batchSize, step, engine, name } = options;
+    const { batchSize, engine } = options;
     this.rows = set.rows;
     this.batchSize = batchSize;
     this.engine = engine;
@@ -87,21 +89,20 @@ export class Pass {
         initial: () => iota(set.rows),
       });
     }
-    const program = (rows: number, begin: number | "cursor") =>
-      build(
-        () => {
-          this.traceStep(step, rows, begin);
-          return [];
-        },
-        [],
-        { engine, name },
-      );
-    if (this.fullSteps > 0) this.full = program(batchSize, this.fullSteps > 1 ? "cursor" : 0);
-    if (restRows > 0) this.rest = program(restRows, set.rows - restRows);
+    this.restRows = restRows;
+    this.options = options;
   }
 
-  /** Puts a data set of the types it was made for in place, in pieces, so that the event loop goes round meanwhile. */
+  /**
+   * Puts a data set of the types it was made for in place, after making the Programs when this is the first one. Both in
+   * pieces, so that the event loop goes round meanwhile.
+   */
   async load(set: DataSet, breather: Breather): Promise<void> {
+    const { batchSize, fullSteps, restRows } = this;
+    if (fullSteps > 0) this.full ??= this.program(batchSize, fullSteps > 1 ? "cursor" : 0);
+    if (breather.isDue()) await breather.breathe();
+    if (restRows > 0) this.rest ??= this.program(restRows, set.rows - restRows);
+    if (breather.isDue()) await breather.breathe();
     const tensors = [...set.inputs, ...set.targets];
     for (const [i, variable] of [...this.inputs, ...this.targets].entries()) {
       const { data, dtype } = tensors[i]!;
@@ -116,8 +117,17 @@ export class Pass {
     }
   }
 
-  /** Frees the data; the Pass cannot be run again. */
-  dispose(): void {
+  private program(rows: number, begin: number | "cursor"): Built {
+    const { engine, name, step } = this.options;
+    const trace = () => {
+      this.traceStep(step, rows, begin);
+      return [];
+    };
+    return build(trace, [], { engine, name });
+  }
+
+  /** Frees the memory of the data until the next `load`. */
+  unload(): void {
     for (const variable of [...this.inputs, ...this.targets]) discard(variable);
     if (this.order) discard(this.order);
   }

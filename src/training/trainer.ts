@@ -144,9 +144,9 @@ export class Trainer {
     this.version++;
     this.objective = undefined;
     this.structure = undefined;
-    this.trainPass?.pass.dispose();
+    this.trainPass?.pass.unload();
     this.trainPass = undefined;
-    for (const { pass } of this.testPasses.splice(0)) pass.dispose();
+    for (const { pass } of this.testPasses.splice(0)) pass.unload();
     this.programs.clear();
   }
 
@@ -245,7 +245,7 @@ export class Trainer {
     const kept = this.trainPass;
     this.trainPass = undefined;
     if (kept?.key === key && kept.pass.engine === engine) return kept;
-    kept?.pass.dispose();
+    kept?.pass.unload();
     const pass = new Pass(set, { name: "fit", engine, batchSize, ordered, step: this.trainStep });
     return { key, pass, bytes: bytesOf(set) };
   }
@@ -260,13 +260,13 @@ export class Trainer {
     return { key, pass, bytes: bytesOf(set) };
   }
 
-  /** Keeps a pass for the next data of the same types, unless its data is large. */
+  /** Keeps a pass for the next data of the same types; its data stays in memory only when it is not large. */
   giveBack(kind: "train" | "test", kept: KeptPass): void {
-    if (kept.bytes > KEEP_BYTES) kept.pass.dispose();
-    else if (kind === "train") this.trainPass = kept;
+    if (kept.bytes > KEEP_BYTES) kept.pass.unload();
+    if (kind === "train") this.trainPass = kept;
     else {
       this.testPasses.unshift(kept);
-      for (const { pass } of this.testPasses.splice(MAX_TEST_PASSES)) pass.dispose();
+      for (const { pass } of this.testPasses.splice(MAX_TEST_PASSES)) pass.unload();
     }
   }
 
