@@ -87,14 +87,20 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return best;
 }
 
+/** Insertions, deletions, substitutions and swaps of neighbours, which is how people mistype. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitute = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
+      let least = Math.min(substitute, row[j]! + 1, next[j - 1]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, before[j - 2]! + 1);
+      next.push(least);
     }
+    before = row;
     row = next;
   }
   return row[b.length]!;

@@ -87,6 +87,10 @@ group("nearest", () => {
   });
 });
 
+test("nearest counts swapped neighbours once", () => {
+  expect(nearest("rleu", ["elu", "relu", "selu"])).toBe("relu");
+});
+
 test("unknownName hints at the nearest, or lists what there is", () => {
   expect(unknownName("compile", "optimizer", "adma", ["sgd", "adam"])).toMatchObject({
     code: "INVALID_OPTION",
