@@ -17,12 +17,6 @@ MYELIN_INLINE void store_lanes(float* out, int64_t c, int64_t cols, Vec v) {
     store_partial(out + c, v, cols - c);
   }
 }
-MYELIN_INLINE float first_lane(Vec v) {
-  float lanes[kLanes];
-  store(lanes, v);
-  return lanes[0];
-}
-
 MYELIN_INLINE float row_max(const float* x, int64_t cols) {
   const Vec low = broadcast(-__builtin_inff());
   Vec m0 = low, m1 = low, m2 = low, m3 = low;
@@ -68,14 +62,29 @@ MYELIN_INLINE float row_exp_sum(const float* x, int64_t cols, float max_of_row, 
   return reduce_add(total);
 }
 
-// A row's largest element and ln sum exp(x - largest).
-struct RowLogSum {
-  float max, log_sum;
+// Largest elements and ln sum exp(x - largest) of up to kLanes rows, whose logarithms are one
+// vector.
+struct RowLogSums {
+  float max[kLanes], log_sum[kLanes];
 };
-MYELIN_INLINE RowLogSum row_log_sum(const float* x, int64_t cols) {
-  const float m = row_max(x, cols);
-  return {m, first_lane(log(broadcast(row_exp_sum<false>(x, cols, m, nullptr))))};
+MYELIN_INLINE RowLogSums row_log_sums(const float* x, int64_t rows, int64_t cols) {
+  RowLogSums s;
+  float sums[kLanes];
+  for (int64_t r = 0; r < rows; ++r, x += cols) {
+    if (cols <= kLanes) {
+      const Vec v = row_lanes(x, 0, cols, broadcast(-__builtin_inff()));
+      s.max[r] = reduce_max(v);
+      sums[r] = reduce_add(exp_at_most_one(v - broadcast(s.max[r])));
+    } else {
+      s.max[r] = row_max(x, cols);
+      sums[r] = row_exp_sum<false>(x, cols, s.max[r], nullptr);
+    }
+  }
+  for (int64_t r = rows; r < kLanes; ++r) sums[r] = 1.0f;
+  store(s.log_sum, log(load(sums)));
+  return s;
 }
+MYELIN_INLINE int64_t rows_at_once(int64_t left) { return left < kLanes ? left : kLanes; }
 
 void softmax_rows(const float* x, int64_t rows, int64_t cols, float* out) {
   if (cols <= kLanes) {
@@ -96,11 +105,14 @@ void softmax_rows(const float* x, int64_t rows, int64_t cols, float* out) {
 }
 
 void log_softmax_rows(const float* x, int64_t rows, int64_t cols, float* out) {
-  for (int64_t r = 0; r < rows; ++r, x += cols, out += cols) {
-    const RowLogSum s = row_log_sum(x, cols);
-    const Vec m = broadcast(s.max), l = broadcast(s.log_sum);
-    for (int64_t c = 0; c < cols; c += kLanes) {
-      store_lanes(out, c, cols, (row_lanes(x, c, cols, zero()) - m) - l);
+  for (int64_t first = 0; first < rows; first += kLanes) {
+    const int64_t count = rows_at_once(rows - first);
+    const RowLogSums s = row_log_sums(x, count, cols);
+    for (int64_t r = 0; r < count; ++r, x += cols, out += cols) {
+      const Vec m = broadcast(s.max[r]), l = broadcast(s.log_sum[r]);
+      for (int64_t c = 0; c < cols; c += kLanes) {
+        store_lanes(out, c, cols, (row_lanes(x, c, cols, zero()) - m) - l);
+      }
     }
   }
 }
@@ -108,13 +120,16 @@ void log_softmax_rows(const float* x, int64_t rows, int64_t cols, float* out) {
 int64_t sparse_cross_entropy_rows(const float* x, const int32_t* labels, int64_t rows, int64_t cols,
                                   float* loss, float* lse) {
   int64_t bad = -1;
-  for (int64_t r = 0; r < rows; ++r, x += cols) {
-    const RowLogSum s = row_log_sum(x, cols);
-    const int64_t label = labels[r];
-    const bool inside = label >= 0 && label < cols;
-    if (!inside && bad < 0) bad = r;
-    lse[r] = s.max + s.log_sum;
-    loss[r] = inside ? s.log_sum - (x[label] - s.max) : __builtin_nanf("");
+  for (int64_t first = 0; first < rows; first += kLanes) {
+    const int64_t count = rows_at_once(rows - first);
+    const RowLogSums s = row_log_sums(x, count, cols);
+    for (int64_t r = 0; r < count; ++r, x += cols) {
+      const int64_t label = labels[first + r];
+      const bool inside = label >= 0 && label < cols;
+      if (!inside && bad < 0) bad = first + r;
+      lse[first + r] = s.max[r] + s.log_sum[r];
+      loss[first + r] = inside ? s.log_sum[r] - (x[label] - s.max[r]) : __builtin_nanf("");
+    }
   }
   return bad;
 }
@@ -138,16 +153,19 @@ int64_t sparse_cross_entropy_grad_rows(const float* x, const int32_t* labels, co
 
 void cross_entropy_rows(const float* x, const float* labels, int64_t rows, int64_t cols,
                         float* loss, float* lse) {
-  for (int64_t r = 0; r < rows; ++r, x += cols, labels += cols) {
-    const RowLogSum s = row_log_sum(x, cols);
-    const Vec m = broadcast(s.max), l = broadcast(s.log_sum);
-    Vec sum = zero();
-    for (int64_t c = 0; c < cols; c += kLanes) {
-      const Vec weight = row_lanes(labels, c, cols, zero());
-      sum = fma(weight, l - (row_lanes(x, c, cols, m) - m), sum);
+  for (int64_t first = 0; first < rows; first += kLanes) {
+    const int64_t count = rows_at_once(rows - first);
+    const RowLogSums s = row_log_sums(x, count, cols);
+    for (int64_t r = 0; r < count; ++r, x += cols, labels += cols) {
+      const Vec m = broadcast(s.max[r]), l = broadcast(s.log_sum[r]);
+      Vec sum = zero();
+      for (int64_t c = 0; c < cols; c += kLanes) {
+        const Vec weight = row_lanes(labels, c, cols, zero());
+        sum = fma(weight, l - (row_lanes(x, c, cols, m) - m), sum);
+      }
+      lse[first + r] = s.max[r] + s.log_sum[r];
+      loss[first + r] = reduce_add(sum);
     }
-    lse[r] = s.max + s.log_sum;
-    loss[r] = reduce_add(sum);
   }
 }
 

@@ -498,7 +498,9 @@ void ChainPlan::place_input(State& state, int index, int64_t begin, int64_t n) c
     }
     return;
   }
-  const int64_t cols = dims_[rank_ - 1], row = begin / cols, col = begin % cols;
+  // Divisions take longer than a small chain; most of those start and end at element 0.
+  const int64_t cols = dims_[rank_ - 1], row = begin == 0 ? 0 : begin / cols,
+                col = begin - row * cols;
   if (!input.bytes && input.strides[rank_ - 1] == 1 && col + n <= cols) {
     slot =
         const_cast<int32_t*>(static_cast<const int32_t*>(base) + offset_of_row(input, row) + col);
@@ -506,7 +508,7 @@ void ChainPlan::place_input(State& state, int index, int64_t begin, int64_t n) c
   }
   slot = buffer;
   // The last tile's lanes serve again where the input repeats, as a bias does.
-  const int64_t phase = begin % input.period;
+  const int64_t phase = begin == 0 ? 0 : begin % input.period;
   if (filled >= n && state.phase[index] == phase) return;
   expand(input, base, begin, n, buffer);
   state.phase[index] = phase;
@@ -514,6 +516,7 @@ void ChainPlan::place_input(State& state, int index, int64_t begin, int64_t n) c
 }
 
 int64_t ChainPlan::offset_of_row(const Input& input, int64_t row) const {
+  if (row == 0) return 0;
   int64_t offset = 0;
   for (int d = rank_ - 2; d > 0; --d) {
     offset += row % dims_[d] * input.strides[d];
@@ -531,11 +534,14 @@ void ChainPlan::expand(const Input& input, const void* base, int64_t begin, int6
   const int64_t cols = dims_[rank_ - 1], col_stride = input.strides[rank_ - 1];
   const int64_t row_dim = dims_[rank_ - 2], row_stride = input.strides[rank_ - 2];
   const auto* bytes = static_cast<const std::byte*>(base);
-  int64_t row = begin / cols, col = begin % cols;
+  int64_t row = begin == 0 ? 0 : begin / cols, col = begin - row * cols;
   while (n > 0) {
     const std::byte* from = bytes + (offset_of_row(input, row) + col * col_stride) * size;
     int64_t rows = 1, width = std::min(n, cols - col);
-    if (col == 0 && n >= cols) rows = std::min(n / cols, row_dim - row % row_dim);
+    if (col == 0 && n > cols) {
+      const int64_t left = row == 0 ? row_dim : row_dim - row % row_dim;
+      rows = n >= left * cols ? left : n / cols;
+    }
     kernel(from, row_stride, col_stride, rows, width, out);
     out += rows * width * 4;
     n -= rows * width;
