@@ -12,6 +12,8 @@ export const SMALL = 64;
  * little; small chains fit whole, and the fewer of them the better.
  */
 const LIMITS = { small: { instructions: 256, operands: 64 }, large: { instructions: 32, operands: 16 } };
+/** Units looked at to find out whether one depends on another; beyond that they count as dependent. Keeps fusing linear. */
+const SEARCH = 256;
 
 /** Nodes that will run as one step. */
 export interface Unit {
@@ -23,6 +25,8 @@ export interface Unit {
   readonly reducesFrom: number | undefined;
   /** The matrix product whose epilogue this is. */
   readonly product: Node | undefined;
+  /** How many instructions the chain has: reductions and the product are none. */
+  readonly instructions: number;
 }
 
 export class Clusters {
@@ -71,11 +75,22 @@ export class Clusters {
 
   /** Values of a unit that are needed outside of it. */
   outputsOf(unit: Unit): Value[] {
-    return unit.nodes.flatMap((n) => n.outputs).filter((v) => this.isNeededOutside(v, unit));
+    const out: Value[] = [];
+    for (const node of unit.nodes) {
+      for (const v of node.outputs) if (this.isNeededOutside(v, unit)) out.push(v);
+    }
+    return out;
   }
 
   isNeededOutside(value: Value, unit: Unit): boolean {
     return this.results.has(value) || this.readersOf(value).some((r) => this.unit.get(r) !== unit);
+  }
+
+  /** Whether a chain has no room for a neighbour that it has nothing to do with. */
+  isFull(unit: Unit): boolean {
+    const { instructions, operands } = limitsOf(unit.shape!);
+    if (unit.instructions >= instructions) return true;
+    return this.outputsOf(unit).length >= operands || this.inputsOf(unit).length >= operands;
   }
 
   /** Makes one chain of two, if that may be. Returns whether it did. */
@@ -107,12 +122,14 @@ export class Clusters {
     for (const node of unit.nodes) this.unit.set(node, unit);
   }
 
-  private merge(a: Unit, b: Unit, form: Omit<Unit, "nodes">): boolean {
+  private merge(a: Unit, b: Unit, form: Omit<Unit, "nodes" | "instructions">): boolean {
+    const instructions = a.instructions + b.instructions;
+    if (instructions < 1 || instructions > limitsOf(form.shape!).instructions) return false;
     const [first, last] = this.position.get(a)! < this.position.get(b)! ? [a, b] : [b, a];
     const between = this.readersBetween(first, last);
     if (!between) return false;
     const nodes = [...a.nodes, ...b.nodes].sort((x, y) => this.number.get(x)! - this.number.get(y)!);
-    const merged: Unit = { ...form, nodes };
+    const merged: Unit = { ...form, nodes, instructions };
     this.add(merged);
     if (!this.isSound(merged)) {
       this.add(a);
@@ -136,21 +153,18 @@ export class Clusters {
     return true;
   }
 
-  /** The limits of one chain. A reduced value has another shape, so nothing in the chain may read it. */
+  /** Operands within the limit; and a reduced value has another shape, so nothing in the chain may read it. */
   private isSound(unit: Unit): boolean {
-    const limit = sizeOf(unit.shape!) <= SMALL ? LIMITS.small : LIMITS.large;
-    const instructions = unit.nodes.filter((n) => n !== unit.product && !isChainReduction(n)).length;
+    const { operands } = limitsOf(unit.shape!);
     const readInside = (v: Value): boolean => this.readersOf(v).some((r) => this.unit.get(r) === unit);
     return (
-      instructions >= 1 &&
-      instructions <= limit.instructions &&
-      this.outputsOf(unit).length <= limit.operands &&
-      this.inputsOf(unit).length <= limit.operands &&
+      this.outputsOf(unit).length <= operands &&
+      this.inputsOf(unit).length <= operands &&
       !unit.nodes.some((n) => isChainReduction(n) && readInside(n.outputs[0]!))
     );
   }
 
-  /** Units before `last` that depend on `first`; undefined when `last` depends on one of them. */
+  /** Units before `last` that depend on `first`; undefined when `last` depends on one of them, or they are many. */
   private readersBetween(first: Unit, last: Unit): Set<Unit> | undefined {
     const limit = this.position.get(last)!;
     const found = new Set<Unit>();
@@ -162,6 +176,7 @@ export class Clusters {
             const next = this.unit.get(reader)!;
             if (next === last && unit !== first) return undefined;
             if (next === unit || found.has(next) || this.position.get(next)! >= limit) continue;
+            if (found.size === SEARCH) return undefined;
             found.add(next);
             stack.push(next);
           }
@@ -182,12 +197,15 @@ export class Clusters {
 }
 
 /** How a node would iterate as part of a chain. */
-function chainForm(node: Node): { shape: Shape | undefined; reducesFrom: number | undefined } {
-  if (isChainNode(node)) return { shape: node.outputs[0]!.shape, reducesFrom: undefined };
+function chainForm(node: Node): Pick<Unit, "shape" | "reducesFrom" | "instructions"> {
+  if (isChainNode(node)) return { shape: node.outputs[0]!.shape, reducesFrom: undefined, instructions: 1 };
   const { shape } = node.inputs[0] ?? { shape: [] };
   const { begin, end } = node.attrs;
   // Empty rows have no last tile to fold; the reduction's own kernel knows what they mean.
-  if (isChainReduction(node) && end === shape.length && begin < end && sizeOf(shape) > 0)
-    return { shape, reducesFrom: begin };
-  return { shape: undefined, reducesFrom: undefined };
+  const trails = isChainReduction(node) && end === shape.length && begin < end && sizeOf(shape) > 0;
+  return { shape: trails ? shape : undefined, reducesFrom: trails ? begin : undefined, instructions: 0 };
+}
+
+function limitsOf(shape: Shape): { instructions: number; operands: number } {
+  return sizeOf(shape) <= SMALL ? LIMITS.small : LIMITS.large;
 }

@@ -50,19 +50,24 @@ function joinSiblings(clusters: Clusters): void {
   joinByShape(clusters, small);
 }
 
+/** How many chains a node is offered to: the last ones of its shape that have room. */
+const PEERS = 8;
+
 /** Joins each node's unit with the first one of its shape that takes it. */
 function joinByShape(clusters: Clusters, nodes: readonly Node[]): void {
-  const byShape = new Map<string, Node[]>();
+  const byShape = new Map<string, Node[]>(); // one node stands for its unit, which changes with every join
   for (const node of nodes) {
-    const { shape } = clusters.unitOf(node);
-    if (!shape) continue;
-    const peers = byShape.get(shape.join()) ?? [];
-    byShape.set(shape.join(), peers);
     const unit = clusters.unitOf(node);
-    const together = peers.some(
-      (p) => clusters.unitOf(p) === unit || clusters.join(clusters.unitOf(p), unit),
-    );
-    if (!together) peers.push(node);
+    if (!unit.shape) continue;
+    const key = unit.shape.join();
+    const peers = byShape.get(key) ?? [];
+    byShape.set(key, peers);
+    if (peers.some((p) => clusters.unitOf(p) === unit)) continue;
+    const at = peers.findIndex((p) => clusters.join(clusters.unitOf(p), unit));
+    if (at < 0) {
+      if (peers.length === PEERS) peers.shift();
+      peers.push(node);
+    } else if (clusters.isFull(clusters.unitOf(node))) peers.splice(at, 1);
   }
 }
 

@@ -515,6 +515,20 @@ describe("fuse", () => {
   });
 });
 
+describe("fuse at length", () => {
+  it("takes time in proportion to the graph", () => {
+    const graph = graphOf((x) => {
+      let y = x;
+      for (let i = 0; i < 4000; i++) y = ops.add(ops.sin(y), x);
+      return [y];
+    }, f32(1000));
+    const begin = performance.now();
+    expect(fuse(graph).nodes.length).toBeLessThan(300);
+    // A fraction of a second; minutes when every pair of chains is tried.
+    expect(performance.now() - begin).toBeLessThan(10_000);
+  });
+});
+
 describe("optimize", () => {
   it("makes a training step of a dense layer few steps", () => {
     const w = new Variable([16, 4]);
