@@ -313,7 +313,11 @@ export class ReferenceEngine implements Engine {
   }
 
   private evaluate(call: Call): void {
-    call.op.evaluate!(call.reads, call.writes, call.context);
+    try {
+      call.op.evaluate!(call.reads, call.writes, call.context);
+    } catch (error) {
+      throw located(error, call);
+    }
     if (this.checkNaN) checkFinite(call);
   }
 
@@ -364,6 +368,14 @@ function checkRange(what: string, size: number, at: number, length: number): voi
       `${what}: expected elements within a buffer of ${size}, got ${length} from element ${at} on`,
     );
   }
+}
+
+/** Bad data met by an op, with the layer path the op came from. */
+function located(error: unknown, { op, where }: Call): unknown {
+  if (!(error instanceof MyelinError) || where === "" || !error.message.startsWith(`${op.name}:`))
+    return error;
+  const message = `${op.name} at ${where}${error.message.slice(op.name.length)}`;
+  return new MyelinError(error.code, message, { cause: error });
 }
 
 /** Blames a call that made a number that is none, or infinite, out of finite ones. */

@@ -2,7 +2,6 @@
 
 import { describe, expect, it } from "vitest";
 import { build } from "../../src/compile.ts";
-import { MyelinError } from "../../src/core/errors.ts";
 import { Tensor, tensor } from "../../src/core/tensor.ts";
 import type { DeviceBuffer, Executable, RunReport } from "../../src/engine/engine.ts";
 import { ReferenceEngine } from "../../src/engine/reference.ts";
@@ -254,11 +253,12 @@ describe("run", () => {
 
   it("rejects when a step finds bad data, and goes on with other runs", async () => {
     const engine = new ReferenceEngine();
-    const gather = build((x, i) => [ops.gather(x, i)], [f32(3), { shape: [1], dtype: "int32" }], { engine });
+    const pick = (x: Value, i: Value) => [withScope("table", () => ops.gather(x, i))];
+    const gather = build(pick, [f32(3), { shape: [1], dtype: "int32" }], { engine });
     const good = counter(engine);
     const bad = gather.run([tensor([1, 2, 3]), tensor([5], undefined, "int32")]);
     const other = engine.run(good.executable, good.bound, { steps: 3 });
-    await expect(bad).rejects.toThrow(MyelinError);
+    await expect(bad).rejects.toThrow("gather at table: index 5 at 0 is outside [0, 3)");
     expect(await other).toBe(3);
     const [y] = await gather.run([tensor([1, 2, 3]), tensor([2], undefined, "int32")]);
     expect(y!.toArray()).toEqual([3]);
