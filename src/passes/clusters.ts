@@ -4,6 +4,7 @@
 import { type Shape, sameShape, sizeOf } from "../core/shape.ts";
 import type { Graph, Node, Value } from "../graph/graph.ts";
 import { isChainNode, isChainReduction } from "../program/chain.ts";
+import { aliasRoot } from "../program/schedule.ts";
 
 /** Up to this many elements a step costs more than its work: hundreds of nanoseconds against a few lanes. */
 export const SMALL = 64;
@@ -34,6 +35,8 @@ export class Clusters {
   private readonly unit = new Map<Node, Unit>();
   private readonly number = new Map<Node, number>();
   private readonly readers = new Map<Value, Node[]>();
+  /** Nodes that should come later though they read nothing of it: new states wait for readers of the old ones. */
+  private readonly followers = new Map<Node, Node[]>();
   private readonly results: ReadonlySet<Value>;
   /** Units in a possible order, with gaps, and where each stands: a unit reads only from units before it. */
   private readonly order: (Unit | undefined)[] = [];
@@ -54,6 +57,24 @@ export class Clusters {
         else this.readers.set(v, [node]);
       }
     });
+    this.noteFollowers();
+  }
+
+  /** As far as the order of the graph has it so; see schedule.ts. */
+  private noteFollowers(): void {
+    const writers = new Map<Value, Node>();
+    this.graph.outputs.forEach((output, i) => {
+      const target = this.graph.updates[i];
+      const writer = aliasRoot(output).node;
+      if (target !== undefined && writer) writers.set(this.graph.inputs[target]!, writer);
+    });
+    for (const node of this.graph.nodes) {
+      for (const v of node.inputs) {
+        const writer = writers.get(aliasRoot(v));
+        if (!writer || this.number.get(writer)! <= this.number.get(node)!) continue;
+        this.followers.set(node, [...(this.followers.get(node) ?? []), writer]);
+      }
+    }
   }
 
   unitOf(node: Node): Unit {
@@ -164,6 +185,11 @@ export class Clusters {
     );
   }
 
+  private *nodesAfter(node: Node): Iterable<Node> {
+    for (const v of node.outputs) yield* this.readersOf(v);
+    yield* this.followers.get(node) ?? [];
+  }
+
   /** Units before `last` that depend on `first`; undefined when `last` depends on one of them, or they are many. */
   private readersBetween(first: Unit, last: Unit): Set<Unit> | undefined {
     const limit = this.position.get(last)!;
@@ -171,15 +197,13 @@ export class Clusters {
     const stack = [first];
     for (let unit = stack.pop(); unit !== undefined; unit = stack.pop()) {
       for (const node of unit.nodes) {
-        for (const v of node.outputs) {
-          for (const reader of this.readersOf(v)) {
-            const next = this.unit.get(reader)!;
-            if (next === last && unit !== first) return undefined;
-            if (next === unit || found.has(next) || this.position.get(next)! >= limit) continue;
-            if (found.size === SEARCH) return undefined;
-            found.add(next);
-            stack.push(next);
-          }
+        for (const after of this.nodesAfter(node)) {
+          const next = this.unit.get(after)!;
+          if (next === last && unit !== first) return undefined;
+          if (next === unit || found.has(next) || this.position.get(next)! >= limit) continue;
+          if (found.size === SEARCH) return undefined;
+          found.add(next);
+          stack.push(next);
         }
       }
     }

@@ -244,6 +244,30 @@ describe("lower", () => {
     `);
   });
 
+  it("needs no copy for a counter whose old value is read late, though scalars run together", () => {
+    const [p, m, v] = [new Variable([80]), new Variable([80]), new Variable([80])];
+    const [rate, iteration, draws] = [new Variable([]), new Variable([], "int32"), new Variable([], "int32")];
+    const text = lowered(
+      (x) => {
+        // Both counters are scalars of one shape; one is needed before the update, the other read by it.
+        assignVariable(draws, ops.add(draws, 1));
+        const g = ops.multiply(x, readVariable(draws));
+        const [next] = ops.adamUpdate([{ parameter: p, gradient: g, m, v }], {
+          learningRate: rate,
+          iteration,
+        });
+        assignVariable(iteration, ops.add(iteration, 1));
+        assignVariable(p, next!.parameter);
+        return [];
+      },
+      [f32(80)],
+      { dedupe: true, fuse: true },
+    );
+    expect(text).not.toContain("copy");
+    const steps = [...text.matchAll(/^[@$].* = (\w+)/gm)].map((m) => m[1]);
+    expect(steps).toEqual(["fused", "multiply", "adamUpdate", "add"]);
+  });
+
   it("says what the plan saves", () => {
     const deep = (x: Value): Value[] => {
       let y = x;
