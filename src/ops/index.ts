@@ -149,6 +149,7 @@ export {
   zerosLike,
 } from "./shape.ts";
 export { logSoftmax, softmax, softmaxCrossEntropy, sparseSoftmaxCrossEntropy } from "./softmax.ts";
+export { assign } from "./state.ts";
 export {
   type AdamSlot,
   type AdamUpdateOptions,
