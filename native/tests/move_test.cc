@@ -346,6 +346,8 @@ TEST(move_refuses) {
   expect_refused({plan_slice, {}, {none, {1, INT32_MAX}}}, {x}, {x}, "slice huge step");
   expect_refused({plan_slice, {}, {{0, 6}, ones}}, {x}, {view(DType::kFloat32, {4, 0})},
                  "slice begins past the end");
+  expect_refused({plan_slice, {}, {{0, 5}, {1, 2}}}, {x}, {view(DType::kFloat32, {4, 1})},
+                 "slice of one past the end");
   expect_refused({plan_slice, {}, {none, ones}}, {x}, {scalar}, "slice rank");
   expect_refused({plan_slice, {}, {none}}, {x}, {x}, "slice one list");
   expect_refused({plan_pad, {}, {{0, 1}, none}, {0}}, {x}, {x}, "pad longer than output");
