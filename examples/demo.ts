@@ -4,15 +4,17 @@
 import { engineInfo, layers, type Model, optimizers, sequential, setEngine } from "myelin";
 import { type Digits, loadDigits } from "./load-digits.ts";
 
-const EPOCHS = 10;
+const EPOCHS = 20;
 const BATCH = 128;
 
 function digitNetwork(): Model {
   const model = sequential(
     [
-      layers.dense({ units: 512, activation: "relu", inputShape: [784] }),
-      layers.dropout({ rate: 0.2 }),
+      layers.dropout({ rate: 0.1, inputShape: [784] }),
+      layers.dense({ units: 512, activation: "relu" }),
+      layers.dropout({ rate: 0.3 }),
       layers.dense({ units: 256, activation: "relu" }),
+      layers.dropout({ rate: 0.3 }),
       layers.dense({ units: 10, activation: "softmax" }),
     ],
     { name: "digits", seed: 7 },
