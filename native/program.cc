@@ -115,9 +115,10 @@ int64_t read_shape(Reader& reader, int32_t* rank, int64_t* dims) {
     const int64_t dim = reader.word("a dimension");
     EXPECT(dim >= 0, "expected dimensions of at least 0, got %lld", static_cast<long long>(dim));
     dims[i] = dim;
+    const int64_t factor = dim == 0 ? 1 : dim;
+    EXPECT(padded <= kMaxElements / factor, "expected at most 2^40 elements in a shape");
+    padded *= factor;
     size *= dim;
-    padded *= dim == 0 ? 1 : dim;  // both factors are below 2^40 and 2^31: no overflow
-    EXPECT(padded <= kMaxElements, "expected at most 2^40 elements in a shape");
   }
   return size;
 }

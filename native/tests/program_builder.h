@@ -113,6 +113,54 @@ inline ProgramBuilder::Shape i32(std::vector<int32_t> dims) {
   return {DType::kInt32, std::move(dims)};
 }
 
+// The words of a float and of a micro-op among attributes.
+inline int32_t bits(float value) {
+  int32_t word;
+  std::memcpy(&word, &value, sizeof word);
+  return word;
+}
+inline int32_t id(MicroOp micro) { return static_cast<int32_t>(micro); }
+
+// One of nearly everything the format has: all attribute kinds, spaces, chains with reductions, an
+// epilogue.
+inline ProgramBuilder everything() {
+  ProgramBuilder p;
+  const int32_t weights[6] = {};
+  const int x = p.slot(f32({4, 3}), kRead), state = p.slot(f32({3, 2}), kRead | kWrite);
+  const int labels = p.slot(i32({4}), kRead), result = p.slot(f32({4}), kWrite);
+  const int w = p.constant(f32({3, 2}), weights), bias = p.constant(f32({2}), weights);
+  const int product = p.arena(f32({4, 2})), sums = p.arena(f32({4})), lse = p.arena(f32({4}));
+  // tanh(x w + bias) as an epilogue
+  p.step(Opcode::matmul, {x, w, bias}, {product},
+         {0, 0, 1, 2, 2, 4, 2, 1, 0, 2, 1, id(MicroOp::add_f32), 0, 1, id(MicroOp::tanh_f32), 2, 3,
+          0});
+  // sum of squares along rows
+  p.step(Opcode::elementwise, {product}, {sums},
+         {1, 2, 4, 2, 2, 0, 1, 1, id(MicroOp::square_f32), 0, 1, 1});
+  p.step(Opcode::sparseSoftmaxCrossEntropy, {product, labels}, {result, lse});
+  p.step(Opcode::sum, {product}, {p.arena(f32({2}))}, {0, 1});
+  p.step(Opcode::transpose, {state}, {p.arena(f32({2, 3}))}, {2, 1, 0});
+  p.step(Opcode::slice, {x}, {p.arena(f32({2, 2}))}, {2, 1, 0, 2, 2, 1});
+  p.step(Opcode::pad, {sums}, {p.arena(f32({9}))}, {1, 1, 1, 1, bits(1.5f)});
+  p.step(Opcode::gather, {x, labels}, {p.arena(f32({4, 3}))}, {0});
+  p.step(Opcode::scatterAdd, {labels, x}, {p.arena(f32({5, 3}))}, {0});
+  p.step(Opcode::cumsum, {x}, {p.arena(f32({4, 3}))}, {1, 1, 0});
+  p.step(Opcode::sort, {x}, {p.arena(f32({4, 3})), p.arena(i32({4, 3}))}, {1, 1});
+  p.step(Opcode::argmax, {x}, {p.arena(i32({4}))}, {1});
+  p.step(Opcode::concatenate, {x, x}, {p.arena(f32({8, 3}))}, {0});
+  p.step(Opcode::reverse, {x}, {p.arena(f32({4, 3}))}, {1, 1});
+  const int key = p.arena(i32({2})), counter = p.arena(i32({}));
+  p.step(Opcode::iota, {}, {key});
+  p.step(Opcode::sum, {key}, {counter}, {0, 1});
+  p.step(Opcode::randomBits, {key, counter}, {p.arena(i32({7}))}, {3});
+  p.step(Opcode::softmax, {x}, {p.arena(f32({4, 3}))});
+  const int rate = p.constant(f32({}), weights), gradient = p.arena(f32({3, 2}));
+  p.step(Opcode::elementwise, {state}, {gradient},
+         {1, 2, 3, 2, 1, 0, 1, 1, id(MicroOp::negative_f32), 0, 1, 0});
+  p.step(Opcode::sgdUpdate, {rate, state, gradient}, {state}, {bits(0), 0, bits(0)});
+  return p;
+}
+
 }  // namespace myelin::test
 
 #endif  // MYELIN_TESTS_PROGRAM_BUILDER_H_
