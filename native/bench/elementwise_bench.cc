@@ -138,6 +138,8 @@ std::vector<Case> cases() {
   list.push_back(chain("bias relu [4,8]", {4, 8}, {{4, 8}, {8}}, bias_relu));
   list.push_back(chain("gelu [4,8]", {4, 8}, {{4, 8}, {}, {8}, {}}, gelu));
   list.push_back(chain("bias relu [128,10]", {128, 10}, {{128, 10}, {10}}, bias_relu));
+  list.push_back(chain("bias relu [256,256]", {256, 256}, {{256, 256}, {256}}, bias_relu));
+  list.push_back(chain("column add [200,300]", {200, 300}, {{200, 300}, {200, 1}}, {add}));
   list.push_back(chain("bias relu [128,512]", {128, 512}, {{128, 512}, {512}}, bias_relu));
   list.push_back(chain("column add [128,512]", {128, 512}, {{128, 512}, {128, 1}}, {add}));
   list.push_back(chain("column add [6554,10]", {6554, 10}, {{6554, 10}, {6554, 1}}, {add}));
@@ -178,6 +180,27 @@ std::vector<Case> cases() {
                     {x, labels, r, r},
                     {x}});
   }
+  // What an epilogue adds to the product.
+  for (const Dims& d :
+       {Dims{4, 2, 8}, Dims{128, 784, 512}, Dims{128, 256, 10}, Dims{1024, 1024, 1024}}) {
+    for (const bool body : {false, true}) {
+      const Dims out = {d[0], d[2]};
+      Case c = chain((new std::string("matmul" + std::string(body ? " bias relu [" : " [") +
+                                      std::to_string(d[0]) + "," + std::to_string(d[1]) + "," +
+                                      std::to_string(d[2]) + "]"))
+                         ->c_str(),
+                     out, {}, {});
+      c.plan = plan_matmul;
+      c.ints = {0, 0};
+      c.inputs = {view(kF, {d[0], d[1]}), view(kF, {d[1], d[2]})};
+      if (body) {
+        c.inputs.push_back(view(kF, {d[2]}));
+        c.chain = bias_relu;
+        c.chain_outputs = {{3, kNone}};
+      }
+      list.push_back(c);
+    }
+  }
   const auto update = [&](const char* name, bool is_adam, const std::vector<Dims>& shapes) {
     Case c = {name, is_adam ? plan_adamUpdate : plan_sgdUpdate, {view(kF, {})}, {}};
     c.floats =
@@ -215,7 +238,7 @@ void bench_step(const Case& c, const KernelTable& level, ThreadPool& pool) {
     if (c.inner > 1) space = &c.inputs[0];
     spec.attrs.chain = std::make_unique<Chain>();
     Chain& body = *spec.attrs.chain;
-    body.inputs = static_cast<int32_t>(c.inputs.size());
+    body.inputs = static_cast<int32_t>(c.inputs.size()) - (c.plan == plan_matmul ? 1 : 0);
     body.rank = space->rank;
     std::copy(space->dims, space->dims + space->rank, body.dims);
     body.inner = c.inner;

@@ -93,8 +93,7 @@ TEST(matmul_step_batches) {
       const Operand a = test::noise_floats(turned(shape.a, ta), 1),
                     b = test::noise_floats(turned(shape.b, tb), 2);
       const Product want = multiply(a, b, ta, tb);
-      test::Step step = {plan_matmul};
-      step.attr_ints = {ta, tb};
+      test::Step step = {plan_matmul, {ta, tb}};
       test::each_level(
           step, {a, b}, {test::view(DType::kFloat32, want.dims)},
           [&](const test::StepResult& result, const KernelTable& level) {
@@ -117,14 +116,12 @@ TEST(matmul_step_empty) {
     const Product want =
         multiply(test::noise_floats(shape[0], 1), test::noise_floats(shape[1], 2), false, false);
     CHECK_EQ(want.values.size(), 0u);
-    test::Step step = {plan_matmul};
-    step.attr_ints = {0, 0};
+    test::Step step = {plan_matmul, {0, 0}};
     test::each_level(step, {test::noise_floats(shape[0], 1), test::noise_floats(shape[1], 2)},
                      {test::view(DType::kFloat32, want.dims)}, [](const auto&, const auto&) {});
   }
   // Sums of nothing, with an epilogue that must still see them.
-  test::Step step = {plan_matmul};
-  step.attr_ints = {0, 0};
+  test::Step step = {plan_matmul, {0, 0}};
   Chain chain = chain_over({5, 3}, 2);
   chain.instructions = {{MicroOp::add_f32, {0, 1, 0}}};
   chain.outputs = {{2, ChainReduction::kNone}};
@@ -172,8 +169,7 @@ TEST(matmul_step_epilogue) {
           std::swap(chain.outputs[0], chain.outputs[1]);
           std::swap(outputs[0], outputs[1]);
         }
-        test::Step step = {plan_matmul};
-        step.attr_ints = {ta, 0};
+        test::Step step = {plan_matmul, {ta, 0}};
         step.chain = std::make_shared<Chain>(chain);
         test::each_level(
             step, {a, b, bias, scale, residual, two}, outputs,
@@ -215,8 +211,7 @@ TEST(matmul_step_reducing_body) {
       chain.outputs.insert(chain.outputs.begin(), {0, ChainReduction::kNone});
       outputs.insert(outputs.begin(), test::view(DType::kFloat32, {50, 37}));
     }
-    test::Step step = {plan_matmul};
-    step.attr_ints = {0, 0};
+    test::Step step = {plan_matmul, {0, 0}};
     step.chain = std::make_shared<Chain>(chain);
     test::each_level(step, {a, b}, outputs,
                      [&](const test::StepResult& result, const KernelTable&) {
@@ -237,8 +232,7 @@ TEST(matmul_step_reducing_body) {
 TEST(matmul_step_refuses) {
   const TensorView a = test::view(DType::kFloat32, {5, 7}), b = test::view(DType::kFloat32, {7, 3});
   const TensorView c = test::view(DType::kFloat32, {5, 3}), row = test::view(DType::kFloat32, {3});
-  test::Step step = {plan_matmul};
-  step.attr_ints = {0, 0};
+  test::Step step = {plan_matmul, {0, 0}};
   test::expect_refused(step, {a}, {c}, "one operand");
   test::expect_refused(step, {a, b}, {}, "no output");
   test::expect_refused(step, {a, a}, {c}, "inner sizes");

@@ -1,5 +1,6 @@
 // Softmax, cross-entropy and their gradients against double precision; extreme logits, bad labels,
 // in place.
+#include <algorithm>
 #include <limits>
 
 #include "step_runner.h"
@@ -18,7 +19,7 @@ struct Row {
 };
 Row row_of(const float* x, int64_t cols) {
   Row row = {-kInf, 0};
-  for (int64_t c = 0; c < cols; ++c) row.max = std::fmax(row.max, static_cast<double>(x[c]));
+  for (int64_t c = 0; c < cols; ++c) row.max = std::max(row.max, static_cast<double>(x[c]));
   for (int64_t c = 0; c < cols; ++c) row.sum += std::exp(static_cast<double>(x[c]) - row.max);
   return row;
 }
