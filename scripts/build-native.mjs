@@ -3,7 +3,16 @@
 // Exit code 1 when the compiler is missing or fails; scripts/prepare.mjs turns that into a warning.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -33,8 +42,11 @@ export function upToDate(flavour = "release") {
   return inputs().every((path) => statSync(join(root, path)).mtimeMs <= built);
 }
 
-/** Builds unless up to date. Returns whether there is a binary now. */
-export function build(flavour = "release") {
+/** Where a quiet build leaves what the compiler had to say. */
+export const logFile = join(root, "build", "native.log");
+
+/** Builds unless up to date. Returns whether there is a binary now. `quiet` writes to the log file alone. */
+export function build(flavour = "release", quiet = false) {
   if (upToDate(flavour)) return true;
   const env = { ...process.env };
   const told = env.npm_config_nodedir || env.npm_package_config_node_gyp_nodedir;
@@ -55,12 +67,14 @@ export function build(flavour = "release") {
     debug ? "--debug" : "--release",
     ...(env.npm_config_loglevel ? [] : ["--loglevel", "warn"]),
   ];
-  const node = (...args) => spawnSync(process.execPath, [gyp, ...args], { cwd: root, env, stdio: "inherit" });
+  mkdirSync(join(root, "build"), { recursive: true });
+  const log = quiet ? openSync(logFile, "w") : "inherit";
+  const stdio = ["ignore", log, log];
+  const node = (...args) => spawnSync(process.execPath, [gyp, ...args], { cwd: root, env, stdio });
   // Not `rebuild`: it would empty build/, where the native tests live too. make sees changed flags by itself.
   const sanitize = flavour.startsWith("sanitize=") ? flavour.slice("sanitize=".length) : "";
   if (node("configure", ...common, "--", `-Dmyelin_sanitize=${sanitize}`).status !== 0) return false;
   if (node("build", ...common, "--jobs", String(availableParallelism())).status !== 0) return false;
-  mkdirSync(join(root, "build"), { recursive: true });
   writeFileSync(flavourFile, flavour);
   return true;
 }
