@@ -19,7 +19,7 @@ class ChainPlan {
             std::span<const TensorView> outputs, const KernelTable& kernels);
 
   int64_t size() const { return total_; }
-  bool reduces() const { return reduces_; }
+  bool reduces() const { return reduced_ > 0; }
   size_t workspace_bytes() const { return partials_ * sizeof(int32_t); }
 
   // The whole space, split by size over the pool. An output that is not reduced may be the very
@@ -59,10 +59,27 @@ class ChainPlan {
     ReduceRowsF32* reduce_f32;
     ReduceRowsI32* reduce_i32;
   };
+  struct Draft;
   struct State;
 
+  // Tile registers live on the stack of whoever runs the chain: small enough for 32 KiB of L1
+  // together with the lines of operands that stream by, and for the small stacks some systems give
+  // to threads.
+  static constexpr int64_t kScratchBytes = 32 * 1024;
+  // tile_expand may write one vector too far; and it keeps registers off one another's cache sets.
+  static constexpr int64_t kSlackLanes = 16;
+  static constexpr int64_t kMinTileLanes = 16;
+  static constexpr int kMaxBuffers = kScratchBytes / (4 * (kMinTileLanes + kSlackLanes));
+  static constexpr int kMaxOperands = 256;  // inputs and outputs together
+
+  // chain_plan.cc
   void merge_dims(const Chain& chain, std::span<const TensorView> inputs);
-  void choose_tile(bool general, int buffers, double cost);
+  Draft type_values(const Chain& chain, std::span<const TensorView> inputs) const;
+  void plan_outputs(Draft& draft, const Chain& chain, std::span<const TensorView> outputs);
+  void assign_registers(const Draft& draft);
+  void choose_tile(double cost);
+
+  // chain.cc
   void start(State& state, const void* const* inputs, void* const* outputs) const;
   void run_range(State& state, int64_t begin, int64_t end) const;
   void run_tile(State& state, int64_t begin, int64_t n) const;
@@ -82,7 +99,6 @@ class ChainPlan {
   std::vector<int> direct_, finishing_;  // outputs by what is left to do once their value is there
   int buffers_ = 0;
   int reduced_ = 0;  // outputs that are
-  bool reduces_ = false;
   int64_t total_ = 0;
   int64_t inner_ = 1;
   int rank_ = 0;  // after merging

@@ -117,6 +117,7 @@ TEST(math_ulp) {
       ++at;
     }
     std::printf("\n");
+    std::fflush(stdout);  // an exhaustive run takes a while
   }
 }
 

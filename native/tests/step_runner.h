@@ -134,7 +134,8 @@ inline StepResult run_step(const Step& step, const std::vector<Operand>& inputs,
     guarded.emplace_back(static_cast<size_t>(type.bytes()) + 2 * kGuard, kMark);
   for (auto& bytes : guarded) out.push_back(bytes.data() + kGuard);
   for (const auto& [output, input] : step.in_place) {
-    std::copy(inputs[input].bytes.begin(), inputs[input].bytes.end(), guarded[output].begin() + kGuard);
+    std::copy(inputs[input].bytes.begin(), inputs[input].bytes.end(),
+              guarded[output].begin() + kGuard);
     in[input] = out[output];
   }
   std::vector<std::byte> workspace(plan->workspace_bytes() + 2 * kGuard, kMark);
