@@ -1,6 +1,7 @@
 // The public namespace `losses`, and how a name, object or function given to compile becomes a Loss.
 
-import { describe, MyelinError, unknownName } from "../core/errors.ts";
+import { describe, MyelinError } from "../core/errors.ts";
+import { factoriesByName } from "../core/factories.ts";
 import { categoricalHinge, hinge, squaredHinge } from "./hinge.ts";
 import { FunctionLoss, Loss, type LossConfig, type LossFunction } from "./loss.ts";
 import {
@@ -70,10 +71,7 @@ export type LossName = keyof typeof BY_NAME | keyof typeof ALIASES;
 /** What `compile` accepts as a loss. */
 export type LossLike = LossName | Loss | LossFunction | LossConfig;
 
-const factories: Readonly<Record<string, (options?: object) => Loss>> = {
-  ...BY_NAME,
-  ...Object.fromEntries(Object.entries(ALIASES).map(([alias, name]) => [alias, BY_NAME[name]])),
-};
+const factory = factoriesByName<Loss, keyof typeof BY_NAME>("loss", BY_NAME, ALIASES);
 
 /** Makes a Loss of a name ("mse", "binaryCrossentropy", ...), a function of Values, a saved config or a Loss. */
 export function get(loss: LossLike, where = "losses.get"): Loss {
@@ -87,10 +85,4 @@ export function get(loss: LossLike, where = "losses.get"): Loss {
     "INVALID_OPTION",
     `${where}: expected loss to be a name, a Loss or a function, got ${describe(loss)}`,
   );
-}
-
-function factory(where: string, name: string): (options?: object) => Loss {
-  const found = Object.hasOwn(factories, name) ? factories[name] : undefined;
-  if (!found) throw unknownName(where, "loss", name, Object.keys(factories));
-  return found;
 }

@@ -1,6 +1,7 @@
 // The public namespace `metrics`, and how a name, object or function given to compile becomes a Metric.
 
-import { describe, MyelinError, unknownName } from "../core/errors.ts";
+import { describe, MyelinError } from "../core/errors.ts";
+import { factoriesByName } from "../core/factories.ts";
 import {
   accuracy,
   binaryAccuracy,
@@ -97,10 +98,7 @@ export type MetricName = keyof typeof BY_NAME | keyof typeof ALIASES;
 /** What `compile` accepts as a metric. */
 export type MetricLike = MetricName | Metric | MetricFunction | MetricConfig;
 
-const factories: Readonly<Record<string, (options?: object) => Metric>> = {
-  ...BY_NAME,
-  ...Object.fromEntries(Object.entries(ALIASES).map(([alias, name]) => [alias, BY_NAME[name]])),
-};
+const factory = factoriesByName<Metric, keyof typeof BY_NAME>("metric", BY_NAME, ALIASES);
 
 /** Makes a Metric of a name (which logs then carry as given), a function of Values, a saved config or a Metric. */
 export function get(metric: MetricLike, where = "metrics.get"): Metric {
@@ -114,10 +112,4 @@ export function get(metric: MetricLike, where = "metrics.get"): Metric {
     "INVALID_OPTION",
     `${where}: expected a metric as a name, a Metric or a function, got ${describe(metric)}`,
   );
-}
-
-function factory(where: string, name: string): (options?: object) => Metric {
-  const found = Object.hasOwn(factories, name) ? factories[name] : undefined;
-  if (!found) throw unknownName(where, "metric", name, Object.keys(factories));
-  return found;
 }

@@ -1,6 +1,7 @@
 // The public namespace `optimizers`, and how a name or object given to compile becomes an Optimizer.
 
-import { describe, MyelinError, unknownName } from "../core/errors.ts";
+import { describe, MyelinError } from "../core/errors.ts";
+import { factoriesByName } from "../core/factories.ts";
 import { adam, adamW } from "./adam.ts";
 import { Optimizer, type OptimizerConfig } from "./optimizer.ts";
 import { rmsprop } from "./rmsprop.ts";
@@ -25,10 +26,7 @@ export type OptimizerName = keyof typeof BY_NAME | keyof typeof ALIASES;
 /** What `compile` accepts as an optimizer. */
 export type OptimizerLike = OptimizerName | Optimizer | OptimizerConfig;
 
-const factories: Readonly<Record<string, (options?: object) => Optimizer>> = {
-  ...BY_NAME,
-  ...Object.fromEntries(Object.entries(ALIASES).map(([alias, name]) => [alias, BY_NAME[name]])),
-};
+const factory = factoriesByName<Optimizer, keyof typeof BY_NAME>("optimizer", BY_NAME, ALIASES);
 
 /** Makes an Optimizer of a name (with default options), a saved config or an Optimizer. */
 export function get(optimizer: OptimizerLike, where = "optimizers.get"): Optimizer {
@@ -41,10 +39,4 @@ export function get(optimizer: OptimizerLike, where = "optimizers.get"): Optimiz
     "INVALID_OPTION",
     `${where}: expected an optimizer as a name or an Optimizer, got ${describe(optimizer)}`,
   );
-}
-
-function factory(where: string, name: string): (options?: object) => Optimizer {
-  const found = Object.hasOwn(factories, name) ? factories[name] : undefined;
-  if (!found) throw unknownName(where, "optimizer", name, Object.keys(factories));
-  return found;
 }
