@@ -23,40 +23,30 @@ function positives(name: string, yTrue: Value, yPred: Value, threshold: number):
   return [ops.cast(ops.cast(t, "bool"), "float32"), ops.cast(ops.greater(p, threshold), "float32")];
 }
 
-/** Of the elements predicted positive, the share that are: tp / (tp + fp); 0 when none was predicted. */
-export function precision(options: ThresholdOptions = {}): BuiltInMetric {
-  const name = "precision";
+/** True positives over all positives of one side: the predictions or the targets. */
+function hitRate(
+  name: string,
+  options: ThresholdOptions,
+  all: (targets: Value, predictions: Value) => Value,
+): BuiltInMetric {
   const { threshold = 0.5 } = checkOptions(name, options, ["name", "threshold"]);
   checkNumber(name, "threshold", threshold, "in [0, 1]", isShare);
   const update = (yTrue: Value, yPred: Value) => {
     const [t, p] = positives(name, yTrue, yPred, threshold);
-    return [ops.sum(ops.multiply(t, p)), ops.sum(p)];
+    return [ops.sum(ops.multiply(t, p)), ops.sum(all(t, p))];
   };
-  return new BuiltInMetric({
-    name,
-    options,
-    direction: "max",
-    update,
-    result: (sums) => quotient(sums[0]!, sums[1]!),
-  });
+  const result = (sums: ArrayLike<number>) => quotient(sums[0]!, sums[1]!);
+  return new BuiltInMetric({ name, options, direction: "max", update, result });
+}
+
+/** Of the elements predicted positive, the share that are: tp / (tp + fp); 0 when none was predicted. */
+export function precision(options: ThresholdOptions = {}): BuiltInMetric {
+  return hitRate("precision", options, (_, predictions) => predictions);
 }
 
 /** Of the positive elements, the share predicted positive: tp / (tp + fn); 0 when there is none. */
 export function recall(options: ThresholdOptions = {}): BuiltInMetric {
-  const name = "recall";
-  const { threshold = 0.5 } = checkOptions(name, options, ["name", "threshold"]);
-  checkNumber(name, "threshold", threshold, "in [0, 1]", isShare);
-  const update = (yTrue: Value, yPred: Value) => {
-    const [t, p] = positives(name, yTrue, yPred, threshold);
-    return [ops.sum(ops.multiply(t, p)), ops.sum(t)];
-  };
-  return new BuiltInMetric({
-    name,
-    options,
-    direction: "max",
-    update,
-    result: (sums) => quotient(sums[0]!, sums[1]!),
-  });
+  return hitRate("recall", options, (targets) => targets);
 }
 
 export interface F1Options extends MetricOptions {
