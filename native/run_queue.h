@@ -40,7 +40,7 @@ class RunQueue {
 
   // `execute` runs on a run thread with the job's locks held. To end it calls release(job), hands
   // the job on, and returns done; again puts the job behind those who wait.
-  explicit RunQueue(std::function<Outcome(QueuedJob&)> execute) : execute_(std::move(execute)) {}
+  explicit RunQueue(std::function<Outcome(QueuedJob&)> execute);
   ~RunQueue() { stop(); }
 
   // Throws std::system_error when the system gives no thread at all; the job is then not queued.
@@ -82,6 +82,7 @@ class RunQueue {
   void add_thread();
   void add_thread_if_short();
   void call_thread();
+  void watch(std::unique_lock<std::mutex>& guard);
   bool wait_for_job(std::unique_lock<std::mutex>& guard);
   void work(Thread& self);
 
@@ -91,14 +92,16 @@ class RunQueue {
   std::condition_variable sync_granted_;   // acquire()
   JobList waiting_, ready_, running_;
   uint64_t pass_ = 0;
-  int ready_count_ = 0;
-  int idle_ = 0;     // run threads that wait for a job
-  int freeing_ = 0;  // and those that have released one and are about to
+  std::atomic<int> ready_count_{0};  // changed under the mutex, watched without
+  int idle_ = 0;                     // run threads that wait for a job
+  int freeing_ = 0;                  // and those that have released one and are about to
   int live_ = 0;
   bool starting_ =
       false;  // a thread that has been made, counts as idle, and has not come to work yet
-  bool waking_ = false;  // a sleeping thread has been called and has not come yet
-  bool stopping_ = false;
+  bool waking_ = false;    // a sleeping thread has been called and has not come yet
+  bool watching_ = false;  // one idle thread has not gone to sleep yet
+  const bool may_watch_;
+  std::atomic<bool> stopping_{false};
   std::list<Thread> threads_;
 };
 
