@@ -1,7 +1,7 @@
 // Every kernel family, compiled once per CPU level by target_<level>.cc, and the level's table.
 // Each family file opens namespace myelin::MYELIN_LEVEL and an unnamed namespace inside it.
 
-#include "math.inl.h"
+#include "math.inl.h"  // what the others compute with
 
 #include "elementwise.inl.h"
 #include "gemm.inl.h"
@@ -10,8 +10,7 @@
 #include "random.inl.h"
 #include "reduce.inl.h"
 #include "softmax.inl.h"
-
-#include "optimizer.inl.h"
+#include "optimizer.inl.h"  // after softmax: shares its partial stores
 
 namespace myelin::MYELIN_LEVEL {
 namespace {
@@ -19,7 +18,7 @@ namespace {
 constexpr KernelTable kTable = {
     MYELIN_LEVEL_NAME,
     kLanes,
-    {kTileRows, kTileVectors* kLanes},
+    {kTileRows, kTileVectors * kLanes},
 #define KERNEL(name, Signature) &name,
 #include "kernels.inc"
 #undef KERNEL
