@@ -63,6 +63,7 @@ export async function steps(words: readonly string[]): Promise<void> {
   const wanted = flags.get("peers")?.split(",") ?? ["torch"];
 
   const peers: Peer[] = [new MyelinPeer("myelin", "native")];
+  const { level } = engineInfo(); // before a peer chooses another engine
   const threads = peers[0]!.threads;
   const others: Record<string, () => Peer | undefined> = {
     torch: () => torchPeer(threads),
@@ -76,7 +77,7 @@ export async function steps(words: readonly string[]): Promise<void> {
     else if (flags.has("peers")) report.note(`  ${name}: not installed, left out`);
   }
 
-  report.note(`${machine()}, kernels ${engineInfo().level}; median of ${windows} windows of ${seconds} s`);
+  report.note(`${machine()}, kernels ${level}; median of ${windows} windows of ${seconds} s`);
   try {
     for (const { name } of WORKLOADS.filter((w) => names.length === 0 || names.includes(w.name))) {
       await measure(name, peers, windows, seconds, report);
