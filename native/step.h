@@ -1,5 +1,6 @@
-// What the runner of one step sees: types and attributes when it is planned (once, at load, from untrusted data),
-// pointers and a pool when it runs. Runners live in native/ops/, one file per family; none of them knows N-API.
+// What the runner of one step sees: types and attributes when it is planned (once, at load, from
+// untrusted data), pointers and a pool when it runs. Runners live in native/ops/, one file per
+// family; none of them knows N-API.
 #pragma once
 
 #include <atomic>
@@ -18,7 +19,8 @@ namespace myelin {
 
 constexpr int kMaxRank = 8;
 
-// Thrown while a Program is decoded or planned. The message says what is wrong; the engine adds the step's number.
+// Thrown while a Program is decoded or planned. The message says what is wrong; the engine adds the
+// step's number.
 class ProgramError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -37,7 +39,8 @@ struct TensorView {
   int64_t bytes() const { return size * bytes_of(dtype); }
 };
 
-// One instruction of an elementwise chain; operands: 0..inputs-1 are the step's inputs, inputs+j the result of instruction j.
+// One instruction of an elementwise chain; operands: 0..inputs-1 are the step's inputs, inputs+j
+// the result of instruction j.
 struct ChainInstruction {
   MicroOp micro;
   int32_t operands[3];
@@ -46,8 +49,9 @@ struct ChainOutput {
   int32_t value;
   ChainReduction reduction;
 };
-// See src/program/chain.ts. The decoder has checked operand order, arity and that the ids are in range; the planner of
-// the step checks that inputs broadcast to dims and that outputs have the right size and lane type.
+// See src/program/chain.ts. The decoder has checked operand order, arity and that the ids are in
+// range; the planner of the step checks that inputs broadcast to dims and that outputs have the
+// right size and lane type.
 struct Chain {
   int32_t inputs;
   int32_t rank;
@@ -77,8 +81,9 @@ struct PlanContext {
   int threads;
 };
 
-// Where a step reports bad data met while running (an index out of range). The first message wins; the run stops after
-// this step and rejects. The step itself must stay inside its buffers whatever the data says.
+// Where a step reports bad data met while running (an index out of range). The first message wins;
+// the run stops after this step and rejects. The step itself must stay inside its buffers whatever
+// the data says.
 class RunStatus {
  public:
   bool ok() const { return !failed_.load(std::memory_order_acquire); }
@@ -95,27 +100,35 @@ class RunStatus {
 struct RunContext {
   const KernelTable& kernels;
   ThreadPool& pool;
-  std::byte* workspace;  // 64-byte aligned, at least workspace_bytes() of the plan; contents undefined
+  std::byte*
+      workspace;  // 64-byte aligned, at least workspace_bytes() of the plan; contents undefined
   RunStatus& status;
 };
 
-// A planned step: everything that can be decided before data exists. Immutable, so many runs may share it.
+// A planned step: everything that can be decided before data exists. Immutable, so many runs may
+// share it.
 class StepPlan {
  public:
   virtual ~StepPlan() = default;
   virtual size_t workspace_bytes() const { return 0; }
-  // Operands in the order of the spec. They overlap only where the op's record allows in-place; whatever an untrusted
-  // Program overlaps, a plan may compute nonsense but never leaves its operands' memory.
-  virtual void run(const RunContext& context, const void* const* inputs, void* const* outputs) const = 0;
+  // Operands in the order of the spec. They overlap only where the op's record allows in-place;
+  // whatever an untrusted Program overlaps, a plan may compute nonsense but never leaves its
+  // operands' memory.
+  virtual void run(const RunContext& context, const void* const* inputs,
+                   void* const* outputs) const = 0;
 };
 
-using PlanFunction = std::unique_ptr<StepPlan> (*)(const StepSpec& spec, const PlanContext& context);
+using PlanFunction = std::unique_ptr<StepPlan> (*)(const StepSpec& spec,
+                                                   const PlanContext& context);
 
-// The planner of an opcode; never null. native/ops/ops.cc holds the table, expanded from MYELIN_OPCODES.
+// The planner of an opcode; never null. native/ops/ops.cc holds the table, expanded from
+// MYELIN_OPCODES.
 PlanFunction planner_of(Opcode opcode);
 
-// Planners: `plan_<opcode>` in native/ops/<family>.cc. They validate arity, ranks, dtypes, shapes and attributes.
-#define MYELIN_X(name, attrs) std::unique_ptr<StepPlan> plan_##name(const StepSpec&, const PlanContext&);
+// Planners: `plan_<opcode>` in native/ops/<family>.cc. They validate arity, ranks, dtypes, shapes
+// and attributes.
+#define MYELIN_X(name, attrs) \
+  std::unique_ptr<StepPlan> plan_##name(const StepSpec&, const PlanContext&);
 MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 

@@ -1,4 +1,5 @@
-// The table from opcode to planner: expanded from the generated list, so an opcode without a planner does not link.
+// The table from opcode to planner: expanded from the generated list, so an opcode without a
+// planner does not link.
 #include "../step.h"
 
 namespace myelin {
