@@ -31,6 +31,15 @@ function headersBesideNode() {
   return major === process.versions.node.split(".")[0] ? prefix : undefined;
 }
 
+/** This process's environment, in which node-gyp and cmake-js find Node's headers without asking the network. */
+export function buildEnvironment() {
+  const env = { ...process.env };
+  const told = env.npm_config_nodedir || env.npm_package_config_node_gyp_nodedir;
+  const headers = told ? undefined : headersBesideNode();
+  if (headers !== undefined) env.npm_config_nodedir = headers;
+  return env;
+}
+
 /** Whether the binary is newer than everything it is made of, and built the same way. */
 export function upToDate(flavour = "release") {
   const binary = join(root, "build", flavour === "debug" ? "Debug" : "Release", "myelin.node");
@@ -48,10 +57,7 @@ export const logFile = join(root, "build", "native.log");
 /** Builds unless up to date. Returns whether there is a binary now. `quiet` writes to the log file alone. */
 export function build(flavour = "release", quiet = false) {
   if (upToDate(flavour)) return true;
-  const env = { ...process.env };
-  const told = env.npm_config_nodedir || env.npm_package_config_node_gyp_nodedir;
-  const headers = told ? undefined : headersBesideNode();
-  if (headers !== undefined) env.npm_config_nodedir = headers;
+  const env = buildEnvironment();
 
   let gyp;
   try {

@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { buildEnvironment } from "./build-native.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const flags = Object.fromEntries(process.argv.slice(2).map((a) => a.replace(/^--/, "").split("=")));
@@ -13,7 +14,11 @@ const target = flags.target ?? "myelin_tests";
 const out = `${root}/build/native${sanitize && `-${sanitize.replace(",", "-")}`}`;
 
 function run(command, args, env = {}) {
-  const done = spawnSync(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, ...env } });
+  const done = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...buildEnvironment(), ...env },
+  });
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
