@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 1;
-constexpr int32_t kOpcodeHash = -233637289;
+constexpr int32_t kOpcodeHash = -903185016;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2 };
@@ -18,6 +18,9 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
 #define MYELIN_OPCODES(X) \
   X(elementwise, "c") \
   X(matmul, "bbo") \
+  X(conv, "llllio") \
+  X(convInputGrad, "llllio") \
+  X(convKernelGrad, "lllli") \
   X(sum, "ii") \
   X(max, "ii") \
   X(min, "ii") \
@@ -116,7 +119,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 27;
+constexpr int32_t kOpcodeCount = 30;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

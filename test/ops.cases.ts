@@ -5,6 +5,7 @@
 import type { OpCase } from "./cases/case.ts";
 import { composedCases } from "./cases/composed.ts";
 import { compositeCases } from "./cases/composite.ts";
+import { convCases } from "./cases/conv.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { moveCases } from "./cases/move.ts";
 import { productCases } from "./cases/product.ts";
@@ -17,6 +18,7 @@ export const cases: readonly OpCase[] = [
   ...reduceCases,
   ...moveCases,
   ...productCases,
+  ...convCases,
   ...compositeCases,
   ...composedCases,
 ];

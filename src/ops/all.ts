@@ -6,6 +6,7 @@ import * as arithmetic from "./arithmetic.ts";
 import { castOp } from "./cast.ts";
 import * as compare from "./compare.ts";
 import { constantOp } from "./constant.ts";
+import { convInputGradOp, convKernelGradOp, convOp } from "./conv.ts";
 import { stopGradientOp } from "./custom.ts";
 import * as elementwise from "./elementwise.ts";
 import { fusedOp } from "./fused.ts";
@@ -39,6 +40,9 @@ const records: readonly Op[] = [
   gatherOp,
   scatterAddOp,
   matmulOp,
+  convOp,
+  convInputGradOp,
+  convKernelGradOp,
   randomBitsOp,
   bitsToUniformOp,
   sumOp,

@@ -58,6 +58,16 @@ export {
   where,
 } from "./compare.ts";
 export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv,
+  convTranspose,
+  type DepthwiseConvOptions,
+  depthwiseConv,
+  separableConv,
+} from "./conv.ts";
+export type { Padding, Sizes } from "./conv-shape.ts";
+export {
   type CustomGradientContext,
   type CustomGradientRule,
   customGradient,

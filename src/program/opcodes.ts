@@ -15,11 +15,19 @@ export interface Opcode {
 
 const opcode = (name: string, attrs: Readonly<Record<string, AttrKind>> = {}): Opcode => ({ name, attrs });
 
+const CONV = { strides: "list", before: "list", after: "list", dilations: "list", groups: "int" } as const;
+
 export const OPCODES: readonly Opcode[] = [
   // A chain of elementwise micro-ops with broadcasting inputs and optional trailing reductions. Carries single elementwise ops too.
   opcode("elementwise", { body: "body" }),
   // inputs a, b and the body's further inputs; [batch.., m, k] x [batch.., k, n]. Body input 0 is the product.
   opcode("matmul", { transA: "bool", transB: "bool", body: "body?" }),
+  // inputs x [N, *S, Cin], kernel [*K, Cin / groups, Cout] and the body's further inputs. One number for each spatial axis in
+  // every list; before and after are zeros around the image. Body input 0 is the result.
+  opcode("conv", { ...CONV, body: "body?" }),
+  // inputs dy, kernel, the body's: the gradient by x. And by the kernel, from x, dy. Attributes are those of the convolution.
+  opcode("convInputGrad", { ...CONV, body: "body?" }),
+  opcode("convKernelGrad", CONV),
   // Reductions over the contiguous axes begin..end-1, which disappear.
   opcode("sum", { begin: "int", end: "int" }),
   opcode("max", { begin: "int", end: "int" }),

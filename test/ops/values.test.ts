@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { DType } from "../../src/core/dtype.ts";
+import { sizeOf } from "../../src/core/shape.ts";
 import { type NestedArray, Tensor, tensor } from "../../src/core/tensor.ts";
 import type { Op, Value } from "../../src/graph/graph.ts";
 import { emit, trace } from "../../src/graph/trace.ts";
@@ -46,6 +47,14 @@ const m23 = [
   [4, 5, 6],
 ];
 const counted = i32([0, 1, 2, 3, 4, 5]);
+/** -3, -2, .. 3, -3, .. in a shape, as doubles. */
+const pattern = (...shape: number[]): Tensor =>
+  new Tensor(
+    Float64Array.from({ length: sizeOf(shape) }, (_, i) => (i % 7) - 3),
+    shape,
+    "float32",
+  );
+const conv2 = { before: [0, 0], after: [0, 0], dilations: [1, 1], strides: [1, 1], groups: 1 };
 
 const rows: readonly Row[] = [
   ["negative", ops.negative, [[1, -2, 0.5]], [-1, 2, -0.5]],
@@ -414,6 +423,80 @@ const rows: readonly Row[] = [
     [
       [14, 32],
       [32, 77],
+    ],
+  ],
+  // Keras 3.15 and PyTorch 2.13.
+  [
+    "conv",
+    (v, k) => ops.conv(v!, k!, { strides: 2, padding: "same" }),
+    [pattern(1, 4, 3, 2), pattern(2, 2, 2, 3)],
+    [
+      [
+        [
+          [19, 17, -13],
+          [-5, -1, 3],
+        ],
+        [
+          [-3, 21, 17],
+          [1, -3, 7],
+        ],
+      ],
+    ],
+  ],
+  [
+    "convInputGrad",
+    emitted("convInputGrad", { ...conv2, size: [4, 3] }),
+    [pattern(1, 3, 2, 3), pattern(2, 2, 2, 3)],
+    [
+      [
+        [
+          [14, -4],
+          [-5, 7],
+          [-7, 2],
+        ],
+        [
+          [-10, 1],
+          [11, 10],
+          [3, -2],
+        ],
+        [
+          [-6, -6],
+          [-3, -5],
+          [-1, 4],
+        ],
+        [
+          [22, -7],
+          [-8, -4],
+          [-4, 8],
+        ],
+      ],
+    ],
+  ],
+  [
+    "convKernelGrad",
+    emitted("convKernelGrad", { ...conv2, kernelSize: [2, 2] }),
+    [pattern(1, 4, 3, 2), pattern(1, 3, 2, 3)],
+    [
+      [
+        [
+          [30, 5, -13],
+          [8, 24, -2],
+        ],
+        [
+          [-7, 1, 16],
+          [-8, -1, 13],
+        ],
+      ],
+      [
+        [
+          [-4, -14, -17],
+          [30, 5, -13],
+        ],
+        [
+          [8, 24, -2],
+          [-7, 1, 16],
+        ],
+      ],
     ],
   ],
   ["softmax", (v) => ops.softmax(v), [logits], soft],
