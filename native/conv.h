@@ -13,12 +13,12 @@
 
 namespace myelin {
 
-// x [batch, in.., cin] convolved with w [kernel.., cin / groups, cout] gives y [batch, out.., cout],
-// all dense; fewer than three spatial axes have ones in front. Output o of an axis sees
-// x[o * stride - pad_before + k * dilation] for every k of the kernel, zero outside of the image.
-// Group g convolves its run of cin / groups channels to its run of cout / groups.
-// Sizes >= 0, kernel, stride, dilation and groups >= 1, pad_before >= 0; groups divides cin and
-// cout; no bound on how far padding or kernel reach beyond the image.
+// x [batch, in.., cin] convolved with w [kernel.., cin / groups, cout] gives y [batch, out..,
+// cout], all dense; fewer than three spatial axes have ones in front. Output o of an axis sees x[o
+// * stride - pad_before + k * dilation] for every k of the kernel, zero outside of the image. Group
+// g convolves its run of cin / groups channels to its run of cout / groups. Sizes >= 0, kernel,
+// stride, dilation and groups >= 1, pad_before >= 0; groups divides cin and cout; no bound on how
+// far padding or kernel reach beyond the image.
 struct ConvShape {
   int64_t batch;
   int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad_before[3];

@@ -100,8 +100,7 @@ void input_grad_row(const ConvRun& r, int64_t row, const float* dy, const float*
         const int64_t start = kw * s.dilation[2] - s.pad_before[2];
         const ConvRange pixels = range_inside(start, s.stride[2], s.in[2], s.out[2]);
         if (pixels.count() == 0) continue;
-        const float* tap =
-            turned + ((kd * s.kernel[1] + kh) * s.kernel[2] + kw) * columns * s.cin;
+        const float* tap = turned + ((kd * s.kernel[1] + kh) * s.kernel[2] + kw) * columns * s.cin;
         for (int64_t g = 0; g < s.groups; ++g) {
           r.kernels.gemm_block({pixels.count(), channels, columns,
                                 line + pixels.begin * s.cout + g * columns, s.cout, 1,
@@ -139,9 +138,9 @@ void kernel_grad_tap(const ConvRun& r, int64_t tap, const float* x, const float*
     const int64_t id = d * s.stride[0] - s.pad_before[0] + kd * s.dilation[0];
     const int64_t ih = h * s.stride[1] - s.pad_before[1] + kh * s.dilation[1];
     if (id < 0 || id >= s.in[0] || ih < 0 || ih >= s.in[1]) continue;
-    const float* from = x + (((n * s.in[0] + id) * s.in[1] + ih) * s.in[2] + start +
-                             pixels.begin * s.stride[2]) *
-                                s.cin;
+    const float* from =
+        x + (((n * s.in[0] + id) * s.in[1] + ih) * s.in[2] + start + pixels.begin * s.stride[2]) *
+                s.cin;
     const float* grad = dy + (row * s.out[2] + pixels.begin) * s.cout;
     for (int64_t g = 0; g < s.groups; ++g) {
       r.kernels.gemm_block({channels, columns, pixels.count(), from + g * channels, 1,
@@ -153,9 +152,8 @@ void kernel_grad_tap(const ConvRun& r, int64_t tap, const float* x, const float*
 
 void run_kernel_grad(const ConvRun& r, const float* x, const float* dy, float* dw) {
   const int64_t slice = r.s.cin / r.s.groups * r.s.cout;
-  r.pool.parallel_for(r.s.taps(), [&](int64_t tap, int) {
-    kernel_grad_tap(r, tap, x, dy, dw + tap * slice);
-  });
+  r.pool.parallel_for(r.s.taps(),
+                      [&](int64_t tap, int) { kernel_grad_tap(r, tap, x, dy, dw + tap * slice); });
 }
 
 }  // namespace

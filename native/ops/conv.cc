@@ -27,8 +27,7 @@ ConvShape read_shape(const StepAttrs& attrs, const TensorView& x, const TensorVi
   const int axes = x.rank - 2;
   require(axes >= 1 && axes <= 3 && w.rank == x.rank && y.rank == x.rank,
           name + ": operands must have one to three spatial dimensions");
-  require(attrs.ints.size() == 1 && attrs.lists.size() == 4,
-          name + ": wrong number of attributes");
+  require(attrs.ints.size() == 1 && attrs.lists.size() == 4, name + ": wrong number of attributes");
   for (const auto& list : attrs.lists) {
     require(static_cast<int>(list.size()) == axes, name + ": an attribute has the wrong length");
   }
