@@ -2,6 +2,7 @@
 
 import { MyelinError } from "../core/errors.ts";
 import { checkInteger, checkNumber, checkOptions } from "../core/options.ts";
+import { broadcastShapes, formatShape, sameShape } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { Initializer, InitializerLike } from "../initializers/initializer.ts";
@@ -13,7 +14,7 @@ import {
   resolveActivation,
   serializeActivation,
 } from "./activation-option.ts";
-import { LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
+import { type CallContext, LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
 import { checkIntegers, labelOf } from "./options.ts";
 import { type BatchShape, formatBatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
@@ -24,6 +25,7 @@ export interface ActivationOptions extends LayerOptions {
 
 export class Activation extends UnaryLayer {
   static readonly className = "Activation";
+  override supportsMasking = true;
   readonly activation: ActivationLike;
   private readonly activate: ActivationFunction;
   constructor(options: ActivationOptions) {
@@ -57,6 +59,7 @@ export interface ReluOptions extends LayerOptions {
 
 export class Relu extends UnaryLayer {
   static readonly className = "Relu";
+  override supportsMasking = true;
   readonly maxValue: number | null;
   readonly negativeSlope: number;
   readonly threshold: number;
@@ -103,6 +106,7 @@ export interface LeakyReluOptions extends LayerOptions {
 
 export class LeakyRelu extends UnaryLayer {
   static readonly className = "LeakyRelu";
+  override supportsMasking = true;
   readonly negativeSlope: number;
   constructor(options: LeakyReluOptions = {}) {
     const where = labelOf("leakyRelu", options);
@@ -131,6 +135,7 @@ export interface EluOptions extends LayerOptions {
 
 export class Elu extends UnaryLayer {
   static readonly className = "Elu";
+  override supportsMasking = true;
   readonly alpha: number;
   constructor(options: EluOptions = {}) {
     const where = labelOf("elu", options);
@@ -158,6 +163,7 @@ export interface SoftmaxOptions extends LayerOptions {
 
 export class Softmax extends UnaryLayer {
   static readonly className = "Softmax";
+  override supportsMasking = true;
   readonly axis: number;
   constructor(options: SoftmaxOptions = {}) {
     const where = labelOf("softmax", options);
@@ -165,8 +171,19 @@ export class Softmax extends UnaryLayer {
     super(given);
     this.axis = checkInteger(where, "axis", given.axis ?? -1, -8, 7);
   }
-  override call(x: Value): Value {
-    return ops.softmax(x, { axis: this.axis });
+  override call(x: Value, _: CallContext, mask: Value | null): Value {
+    return ops.softmax(mask ? this.hide(x, mask) : x, { axis: this.axis });
+  }
+  /** Keras's rule: a mask is one of the elements, not of steps, and has to broadcast to the input. */
+  private hide(x: Value, mask: Value): Value {
+    const shape = broadcastShapes(x.shape, mask.shape);
+    if (mask.rank > x.rank || !shape || !sameShape(shape, x.shape)) {
+      throw this.error(
+        "SHAPE_MISMATCH",
+        `expected a mask that broadcasts to the input ${formatShape(x.shape)}, got ${formatShape(mask.shape)}; for a softmax over features use activation({ activation: "softmax" })`,
+      );
+    }
+    return ops.where(mask, x, -1e9);
   }
   override getConfig(): Record<string, unknown> {
     return { ...super.getConfig(), axis: this.axis };
@@ -188,6 +205,7 @@ export interface PreluOptions extends LayerOptions {
 /** Weight: alpha, of the input's shape without the batch, 1 along shared axes. */
 export class Prelu extends UnaryLayer {
   static readonly className = "Prelu";
+  override supportsMasking = true;
   readonly sharedAxes: readonly number[];
   alpha!: Variable;
   private readonly alphaInitializer: Initializer;

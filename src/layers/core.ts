@@ -7,6 +7,7 @@ import { type Tensor, tensor } from "../core/tensor.ts";
 import type { Value } from "../graph/graph.ts";
 import { add, cast, identity as identityOp, multiply } from "../ops/index.ts";
 import { type CallContext, LAYER_OPTIONS, Layer, type LayerOptions } from "./layer.ts";
+import type { Mask } from "./mask.ts";
 import type { Nest } from "./nest.ts";
 import { labelOf } from "./options.ts";
 import { type BatchShape, checkBatchShape, type LayerCall, SymbolicTensor } from "./symbolic.ts";
@@ -97,6 +98,7 @@ export function inputLayer(options: InputLayerOptions): InputLayer {
 
 export class Identity extends UnaryLayer {
   static readonly className = "Identity";
+  override supportsMasking = true;
   constructor(options: LayerOptions = {}) {
     super(checkOptions(labelOf("identity", options), options, LAYER_OPTIONS));
   }
@@ -112,7 +114,7 @@ export function identity(options?: LayerOptions): Identity {
 
 /** What a lambda layer computes; x is one Value or, for several inputs, a list or record of them. */
 // biome-ignore lint/suspicious/noExplicitAny: the user's function knows what it is given.
-export type LambdaFunction = (x: any, context: CallContext) => Nest<Value>;
+export type LambdaFunction = (x: any, context: CallContext, mask: Mask) => Nest<Value>;
 
 export class Lambda extends Layer {
   static readonly className = "Lambda";
@@ -128,8 +130,8 @@ export class Lambda extends Layer {
     super(checkOptions(where, options, LAYER_OPTIONS));
     this.#fn = fn;
   }
-  override call(x: Nest<Value>, context: CallContext): Nest<Value> {
-    return this.#fn(x, context);
+  override call(x: Nest<Value>, context: CallContext, mask: Mask): Nest<Value> {
+    return this.#fn(x, context, mask);
   }
   override getConfig(): Record<string, unknown> {
     throw this.error(
@@ -156,6 +158,7 @@ export interface RescalingOptions extends LayerOptions {
 
 export class Rescaling extends UnaryLayer {
   static readonly className = "Rescaling";
+  override supportsMasking = true;
   readonly scale: number | readonly number[];
   readonly offset: number | readonly number[];
 

@@ -42,6 +42,7 @@ const DENSE_OPTIONS = [
 /** Weights: kernel [inputs, units], bias [units]. */
 export class Dense extends UnaryLayer {
   static readonly className = "Dense";
+  override supportsMasking = true;
   readonly units: number;
   readonly useBias: boolean;
   readonly activation: ActivationLike;

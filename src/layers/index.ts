@@ -3,6 +3,8 @@
 export * from "./activation.ts";
 export * from "./core.ts";
 export * from "./dense.ts";
+export { type Mask, maskOf, setMask } from "./mask.ts";
+export * from "./masking.ts";
 export * from "./merging.ts";
 export * from "./regularization.ts";
 export * from "./reshaping.ts";

@@ -8,6 +8,7 @@ import { isTracing, withScope } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import { LayerBase, type LayerOptions } from "./base.ts";
 import { inferSpecs } from "./infer.ts";
+import { type Mask, maskOf, remasked, setMask } from "./mask.ts";
 import { flatten, type Layout, type Nest, pack } from "./nest.ts";
 import type { LayerClass, LayerReader } from "./registry.ts";
 import {
@@ -47,7 +48,13 @@ let currentContext = INFERENCE;
  * }
  */
 export abstract class Layer extends LayerBase {
+  /**
+   * Whether a mask that comes with an input goes on with the output, as `computeMask` has it. A layer that says no drops
+   * it and warns. Default: whether the class has a `computeMask` of its own.
+   */
+  supportsMasking: boolean = this.computeMask !== Layer.prototype.computeMask;
   readonly #calls: LayerCall[] = [];
+  #hasWarned = false;
 
   /** Reads the options all layers have and leaves others to the subclass. */
   constructor(options: LayerOptions = {}) {
@@ -71,8 +78,19 @@ export abstract class Layer extends LayerBase {
    */
   build(_inputShape: Nest<BatchShape>, _dtype?: Nest<DType>): void {}
 
-  /** Computes the outputs with ops. Runs once per input shape and mode, on symbolic Values. */
-  abstract call(x: Nest<Value>, context: CallContext): Nest<Value>;
+  /**
+   * Computes the outputs with ops. Runs once per input shape and mode, on symbolic Values.
+   * @param mask what came with the inputs, in their layout: bool [batch, steps], or null
+   */
+  abstract call(x: Nest<Value>, context: CallContext, mask: Mask): Nest<Value>;
+
+  /**
+   * The mask of the output, or one for each of several; here that of the input. Asked only where `supportsMasking`.
+   * @param mask what came with the inputs, in their layout
+   */
+  computeMask(_x: Nest<Value>, mask: Mask): Mask {
+    return mask;
+  }
 
   /** The options that make an equal layer: what the constructor takes, as plain data. */
   getConfig(): Record<string, unknown> {
@@ -92,11 +110,16 @@ export abstract class Layer extends LayerBase {
    * layer's `call` or a compiled function, it returns Values. Builds the layer when needed. A layer may be used many
    * times; its weights are shared.
    * @param context default: that of the enclosing call, or inference
+   * @param mask instead of what came with the Values; null: none
    * @example const y = layers.dense({ units: 8 }).apply(input({ shape: [64] }));
    */
   apply<R extends Nest<SymbolicTensor> = SymbolicTensor>(x: Nest<SymbolicTensor>): R;
-  apply<R extends Nest<Value> = Value>(x: Nest<Value>, context?: CallContext): R;
-  apply(x: Nest<SymbolicTensor> | Nest<Value>, context?: CallContext): Nest<SymbolicTensor> | Nest<Value> {
+  apply<R extends Nest<Value> = Value>(x: Nest<Value>, context?: CallContext, mask?: Mask): R;
+  apply(
+    x: Nest<SymbolicTensor> | Nest<Value>,
+    context?: CallContext,
+    mask?: Mask,
+  ): Nest<SymbolicTensor> | Nest<Value> {
     const isLeaf = (v: unknown) => v instanceof SymbolicTensor || v instanceof Value || v instanceof Variable;
     const { leaves, layout } = flatten<unknown>(x as Nest<unknown>, isLeaf);
     this.checkInputs(leaves, layout);
@@ -111,7 +134,7 @@ export abstract class Layer extends LayerBase {
         shape: v.shape.map((d, axis) => (axis === 0 ? null : d)),
       }));
       this.#buildFor(specs, layout);
-      return this.#invoke(pack(values, layout), context ?? currentContext);
+      return this.#invoke(values, layout, context ?? currentContext, mask);
     }
     const wrong = leaves.find((v) => !(v instanceof SymbolicTensor)) ?? x;
     throw this.error(
@@ -160,6 +183,11 @@ export abstract class Layer extends LayerBase {
   /** Refuses a list where one input is expected and the like; built-in layers say what they take. */
   protected checkInputs(_inputs: readonly unknown[], _layout: Layout): void {}
 
+  /** Whether an input's mask is lost unless `supportsMasking`; in a model the layers inside decide. */
+  protected get dropsMasks(): boolean {
+    return true;
+  }
+
   // ---- inside
 
   #buildOnce(
@@ -207,29 +235,56 @@ export abstract class Layer extends LayerBase {
   ): { outputs: TensorSpec[]; outputLayout: Layout } {
     let outputLayout: Layout = null;
     const outputs = inferSpecs((values) => {
-      const result = flatten(this.#invoke(pack(values, layout), INFERENCE), (v) => v instanceof Value);
+      const result = flatten(this.#invoke(values, layout, INFERENCE), (v) => v instanceof Value);
       outputLayout = result.layout;
       return result.leaves;
     }, inputs);
     return { outputs, outputLayout };
   }
 
-  #invoke(x: Nest<Value>, context: CallContext): Nest<Value> {
+  #invoke(values: readonly Value[], layout: Layout, context: CallContext, given?: Mask): Nest<Value> {
     const outer = currentContext;
     currentContext = context;
     try {
       return withScope(this.name, () => {
-        const result = this.call(x, context);
-        const { leaves } = flatten<unknown>(result, (v) => v instanceof Value);
+        const x = pack(values, layout);
+        const mask = given == null ? pack(values.map(given === null ? () => null : maskOf), layout) : given;
+        const result = this.call(x, context, mask);
+        const { leaves, layout: outputLayout } = flatten<unknown>(result, (v) => v instanceof Value);
         for (const leaf of leaves) {
           if (leaf instanceof Value) continue;
           throw this.error("INVALID_ARGUMENT", `expected call to return Values, got ${describe(leaf)}`);
         }
+        const outputs = leaves as Value[];
+        if (this.supportsMasking) this.#passMask(x, mask, outputs);
+        else if (this.dropsMasks) return pack(this.#dropMask(values, mask, outputs), outputLayout);
         return result;
       });
     } finally {
       currentContext = outer;
     }
+  }
+
+  /** Gives the outputs their masks, unless the call has already done so. */
+  #passMask(x: Nest<Value>, mask: Mask, outputs: readonly Value[]): void {
+    if (outputs.every(maskOf)) return;
+    const { leaves } = flatten<Value | null>(this.computeMask(x, mask), (m) => m instanceof Value);
+    outputs.forEach((y, i) => {
+      if (!maskOf(y) && leaves[i]) setMask(y, leaves[i]);
+    });
+  }
+
+  /** An input returned as it came would keep its mask: it becomes a Value of its own. */
+  #dropMask(inputs: readonly Value[], mask: Mask, outputs: readonly Value[]): Value[] {
+    const own = outputs.map((y) => (inputs.includes(y) && maskOf(y) ? remasked(y, null) : y));
+    const isMasked = flatten(mask, (m) => m instanceof Value).leaves.some((m) => m !== null);
+    if (isMasked && !own.every(maskOf) && !this.#hasWarned) {
+      this.#hasWarned = true;
+      console.warn(
+        `myelin: ${this.path}: came with a mask, which ${this.className} does not support; layers after it will not see it`,
+      );
+    }
+    return own;
   }
 
   #onlyCall(what: string): LayerCall {

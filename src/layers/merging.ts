@@ -16,6 +16,12 @@ abstract class Merge extends Layer {
 
   abstract override call(x: readonly Value[]): Value;
 
+  /** A step counts where it counts in any input; none is masked where an input has no mask. */
+  override computeMask(_x: readonly Value[], mask: readonly (Value | null)[]): Value | null {
+    const all = mask.filter((m) => m !== null);
+    return all.length === mask.length ? all.reduce((a, b) => ops.logicalOr(a, b)) : null;
+  }
+
   protected override checkInputs(inputs: readonly unknown[], layout: Layout): void {
     const [min, max] = this.counts;
     if (typeof layout === "number" && inputs.length >= min && inputs.length <= max) return;
@@ -177,6 +183,18 @@ export class Concatenate extends Merge {
     return ops.concatenate([...inputs], { axis });
   }
 
+  /** As Keras has it: every element has the mask of its step, and a step counts where any element does. */
+  override computeMask(x: readonly Value[], mask: readonly (Value | null)[]): Value | null {
+    if (mask.every((m) => m === null)) return null;
+    const spread = x.map((v, i) => {
+      const own = mask[i] ?? ops.ones(v.shape, "bool");
+      if (own.rank === v.rank) return own;
+      const trailing = new Array<number>(v.rank - own.rank).fill(1);
+      return ops.broadcastTo(ops.reshape(own, [...own.shape, ...trailing]), v.shape);
+    });
+    return ops.any(ops.concatenate(spread, { axis: this.axis }), { axis: -1 });
+  }
+
   override getConfig(): Record<string, unknown> {
     return { ...super.getConfig(), axis: this.axis };
   }
@@ -227,6 +245,10 @@ export class Dot extends Merge {
     const product = ops.matmul(a.matrix, b.matrix);
     const rest = [...a.rest, ...b.rest];
     return ops.reshape(product, [a.batch, ...(rest.length > 0 ? rest : [1])]);
+  }
+
+  override computeMask(): null {
+    return null;
   }
 
   /** One input as [batch, rest, size] (left) or [batch, size, rest] (right). */

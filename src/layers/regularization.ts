@@ -17,6 +17,7 @@ export interface NoiseOptions extends LayerOptions {
 
 /** What the three have in common: a seed, and nothing to do outside of training. */
 abstract class Noise extends UnaryLayer {
+  override supportsMasking = true;
   /** Undefined: the model's own is used. */
   readonly seedGenerator: SeedGenerator | undefined;
 

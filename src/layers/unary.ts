@@ -7,7 +7,7 @@ import { type BatchShape, formatBatchShape } from "./symbolic.ts";
 
 /** A layer of one input and one output. */
 export abstract class UnaryLayer extends Layer {
-  abstract override call(x: Value, context: CallContext): Value;
+  abstract override call(x: Value, context: CallContext, mask: Value | null): Value;
 
   protected override checkInputs(inputs: readonly unknown[], layout: Layout): void {
     if (layout === null) return;

@@ -3,7 +3,7 @@
 
 import { describe, MyelinError } from "../core/errors.ts";
 import { checkOneOf } from "../core/options.ts";
-import { formatShape, sameShape } from "../core/shape.ts";
+import { formatShape, sameShape, sizeOf } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
 
@@ -48,9 +48,12 @@ export abstract class Loss {
   /** Loss per sample: shape [batch, ...], or whatever shape the mean or sum should be taken of. */
   abstract call(yTrue: Value, yPred: Value): Value;
 
-  /** The loss of a batch, reduced; a scalar unless the reduction is "none". */
-  apply(yTrue: Value, yPred: Value): Value {
-    return this.reduce(this.call(yTrue, yPred));
+  /**
+   * The loss of a batch, reduced; a scalar unless the reduction is "none".
+   * @param mask of the predictions, where a layer gave them one: a mean is then one over the values that count
+   */
+  apply(yTrue: Value, yPred: Value, mask?: Value | null): Value {
+    return this.reduce(this.call(yTrue, yPred), mask);
   }
 
   /** @internal What `fromConfig` needs to make this loss again; undefined for losses that only exist as code. */
@@ -58,9 +61,12 @@ export abstract class Loss {
     return undefined;
   }
 
-  protected reduce(values: Value): Value {
-    if (this.reduction === "none" || values.rank === 0) return values;
-    return this.reduction === "sum" ? ops.sum(values) : ops.mean(values);
+  protected reduce(values: Value, mask?: Value | null): Value {
+    if (values.rank === 0) return values;
+    const [counted, count] = mask ? countedBy(`loss ${this.name}`, values, mask) : [values, undefined];
+    if (this.reduction === "none") return counted;
+    if (this.reduction === "sum") return ops.sum(counted);
+    return count ? ops.divide(ops.sum(counted), ops.maximum(count, 1)) : ops.mean(counted);
   }
 }
 
@@ -99,9 +105,10 @@ export class BuiltInLoss extends Loss {
   }
 
   /** As in `Loss`, but the mean over the last axis and over the batch are taken as one. */
-  override apply(yTrue: Value, yPred: Value): Value {
+  override apply(yTrue: Value, yPred: Value, mask?: Value | null): Value {
     const { elements } = this.spec;
-    if (!elements || this.reduction === "none" || this.reduction === "sum") return super.apply(yTrue, yPred);
+    const isMean = this.reduction !== "none" && this.reduction !== "sum";
+    if (!elements || !isMean || mask) return super.apply(yTrue, yPred, mask);
     return ops.mean(elements(...this.align(yTrue, yPred)));
   }
 
@@ -162,6 +169,25 @@ export function matchTargets(where: string, yTrue: Value, yPred: Value): [Value,
     );
   }
   return [target, prediction];
+}
+
+/**
+ * Values with 0 where the mask says that they do not count, and how many do.
+ * @param mask bool, of the shape of the leading axes of `values`, or with a last axis of 1 more
+ */
+export function countedBy(where: string, values: Value, mask: Value): [values: Value, count: Value] {
+  const isWider = mask.rank === values.rank + 1 && mask.shape.at(-1) === 1;
+  const own = isWider ? ops.squeeze(mask, -1) : mask;
+  if (!sameShape(own.shape, values.shape.slice(0, own.rank))) {
+    throw new MyelinError(
+      "SHAPE_MISMATCH",
+      `${where}: expected values ${formatShape(values.shape)} to begin with the axes of the predictions' mask ${formatShape(mask.shape)}`,
+    );
+  }
+  const trailing = values.shape.slice(own.rank);
+  const spread = ops.reshape(own, [...own.shape, ...trailing.map(() => 1)]);
+  const count = ops.sum(ops.cast(own, "float32"));
+  return [ops.where(spread, values, 0), ops.multiply(count, sizeOf(trailing))];
 }
 
 /** The value a softmax or sigmoid was taken of, when the predictions are the direct result of one; undefined otherwise. */

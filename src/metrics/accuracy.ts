@@ -19,13 +19,20 @@ export function binaryAccuracy(options: BinaryAccuracyOptions = {}): BuiltInMetr
   const name = "binaryAccuracy";
   const { threshold = 0.5 } = checkOptions(name, options, ["name", "threshold"]);
   checkNumber(name, "threshold", threshold);
-  const update = (yTrue: Value, yPred: Value) => binaryMatches(name, yTrue, yPred, threshold);
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null) =>
+    binaryMatches(name, yTrue, yPred, mask, threshold);
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
 
-function binaryMatches(name: string, yTrue: Value, yPred: Value, threshold: number): Amounts {
+function binaryMatches(
+  name: string,
+  yTrue: Value,
+  yPred: Value,
+  mask: Value | null | undefined,
+  threshold: number,
+): Amounts {
   const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
-  return sumAndCount(ops.equal(t, ops.cast(ops.greater(p, threshold), "float32")));
+  return sumAndCount(`metric ${name}`, ops.equal(t, ops.cast(ops.greater(p, threshold), "float32")), mask);
 }
 
 /** How often the largest prediction stands where the largest target stands (one-hot targets). */
@@ -36,14 +43,18 @@ export function categoricalAccuracy(options: MetricOptions = {}): BuiltInMetric 
     name,
     options,
     direction: "max",
-    update: (yTrue, yPred) => categoricalMatches(name, yTrue, yPred),
+    update: (yTrue, yPred, mask) => categoricalMatches(name, yTrue, yPred, mask),
     result: mean,
   });
 }
 
-function categoricalMatches(name: string, yTrue: Value, yPred: Value): Amounts {
+function categoricalMatches(name: string, yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
   const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
-  return sumAndCount(ops.equal(ops.argmax(t, { axis: -1 }), ops.argmax(p, { axis: -1 })));
+  return sumAndCount(
+    `metric ${name}`,
+    ops.equal(ops.argmax(t, { axis: -1 }), ops.argmax(p, { axis: -1 })),
+    mask,
+  );
 }
 
 /** How often the largest prediction stands at the label's place (whole-number labels). */
@@ -54,13 +65,17 @@ export function sparseCategoricalAccuracy(options: MetricOptions = {}): BuiltInM
     name,
     options,
     direction: "max",
-    update: (yTrue, yPred) => sparseMatches(name, yTrue, yPred),
+    update: (yTrue, yPred, mask) => sparseMatches(name, yTrue, yPred, mask),
     result: mean,
   });
 }
 
-function sparseMatches(name: string, yTrue: Value, yPred: Value): Amounts {
-  return sumAndCount(ops.equal(matchLabels(`metric ${name}`, yTrue, yPred), ops.argmax(yPred, { axis: -1 })));
+function sparseMatches(name: string, yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
+  return sumAndCount(
+    `metric ${name}`,
+    ops.equal(matchLabels(`metric ${name}`, yTrue, yPred), ops.argmax(yPred, { axis: -1 })),
+    mask,
+  );
 }
 
 /**
@@ -70,11 +85,11 @@ function sparseMatches(name: string, yTrue: Value, yPred: Value): Amounts {
 export function accuracy(options: MetricOptions = {}): BuiltInMetric {
   const name = "accuracy";
   checkOptions(name, options, ["name"]);
-  const update = (yTrue: Value, yPred: Value): Amounts => {
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null): Amounts => {
     const outputs = yPred.shape.at(-1) ?? 1;
-    if (outputs === 1) return binaryMatches(name, yTrue, yPred, 0.5);
+    if (outputs === 1) return binaryMatches(name, yTrue, yPred, mask, 0.5);
     const isSparse = yTrue.rank < yPred.rank || yTrue.shape.at(-1) === 1;
-    return isSparse ? sparseMatches(name, yTrue, yPred) : categoricalMatches(name, yTrue, yPred);
+    return isSparse ? sparseMatches(name, yTrue, yPred, mask) : categoricalMatches(name, yTrue, yPred, mask);
   };
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
@@ -88,9 +103,9 @@ export interface TopKOptions extends MetricOptions {
 export function topKCategoricalAccuracy(options: TopKOptions = {}): BuiltInMetric {
   const name = "topKCategoricalAccuracy";
   const k = checkTopK(name, options);
-  const update = (yTrue: Value, yPred: Value) => {
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null) => {
     const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
-    return sumAndCount(inTopK(ops.argmax(t, { axis: -1 }), p, k));
+    return sumAndCount(`metric ${name}`, inTopK(ops.argmax(t, { axis: -1 }), p, k), mask);
   };
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
@@ -99,8 +114,8 @@ export function topKCategoricalAccuracy(options: TopKOptions = {}): BuiltInMetri
 export function sparseTopKCategoricalAccuracy(options: TopKOptions = {}): BuiltInMetric {
   const name = "sparseTopKCategoricalAccuracy";
   const k = checkTopK(name, options);
-  const update = (yTrue: Value, yPred: Value) =>
-    sumAndCount(inTopK(matchLabels(`metric ${name}`, yTrue, yPred), yPred, k));
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null) =>
+    sumAndCount(`metric ${name}`, inTopK(matchLabels(`metric ${name}`, yTrue, yPred), yPred, k), mask);
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
 

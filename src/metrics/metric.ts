@@ -4,6 +4,7 @@
 import { describe, MyelinError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import { Value } from "../graph/graph.ts";
+import { countedBy } from "../losses/loss.ts";
 import * as ops from "../ops/index.ts";
 
 /** A metric as a plain function: per-sample values (their mean over all samples is the metric) or a scalar per batch. */
@@ -30,8 +31,12 @@ export abstract class Metric {
     this.name = name;
   }
 
-  /** What this batch adds to the sums. */
-  abstract update(yTrue: Value, yPred: Value): Amounts;
+  /**
+   * What this batch adds to the sums.
+   * @param mask of the predictions, where a layer gave them one. As in Keras, means count what it lets count; other
+   * metrics (precision, recall, f1Score, auc, rootMeanSquaredError) do not look at it
+   */
+  abstract update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts;
 
   /** The metric, from the sums over all batches. */
   abstract result(sums: ArrayLike<number>): number;
@@ -58,7 +63,7 @@ export interface MetricSpec {
   readonly name: string;
   readonly options: MetricOptions;
   readonly direction: "min" | "max";
-  update(yTrue: Value, yPred: Value): Amounts;
+  update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts;
   result(sums: ArrayLike<number>): number;
 }
 
@@ -73,8 +78,8 @@ export class BuiltInMetric extends Metric {
     this.direction = spec.direction;
   }
 
-  override update(yTrue: Value, yPred: Value): Amounts {
-    return this.spec.update(yTrue, yPred);
+  override update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
+    return this.spec.update(yTrue, yPred, mask);
   }
 
   override result(sums: ArrayLike<number>): number {
@@ -95,7 +100,7 @@ export class MeanMetric extends Metric {
     this.fn = fn;
   }
 
-  override update(yTrue: Value, yPred: Value): Amounts {
+  override update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
     const values = this.fn(yTrue, yPred);
     if (!(values instanceof Value)) {
       throw new MyelinError(
@@ -103,7 +108,7 @@ export class MeanMetric extends Metric {
         `metric ${this.name}: expected the function to return a Value made with ops, got ${describe(values)}`,
       );
     }
-    return sumAndCount(values);
+    return sumAndCount(`metric ${this.name}`, values, mask);
   }
 
   override result(sums: ArrayLike<number>): number {
@@ -111,9 +116,12 @@ export class MeanMetric extends Metric {
   }
 }
 
-/** The two amounts of a mean. */
-export function sumAndCount(values: Value): Amounts {
-  return [ops.sum(ops.cast(values, "float32")), sizeOf(values.shape)];
+/** The two amounts of a mean over the values that count. */
+export function sumAndCount(where: string, values: Value, mask?: Value | null): Amounts {
+  const numbers = ops.cast(values, "float32");
+  if (!mask || values.rank === 0) return [ops.sum(numbers), sizeOf(values.shape)];
+  const [counted, count] = countedBy(where, numbers, mask);
+  return [ops.sum(counted), count];
 }
 
 /** 0 where nothing was counted, as Keras has it; NaN stays NaN. */

@@ -19,7 +19,8 @@ function ofLoss<O extends MetricOptions>(
     name,
     options,
     direction: sign === 1 ? "min" : "max",
-    update: (yTrue, yPred) => sumAndCount(loss.elements(yTrue, yPred) ?? loss.call(yTrue, yPred)),
+    update: (yTrue, yPred, mask) =>
+      sumAndCount(`metric ${name}`, loss.elements(yTrue, yPred) ?? loss.call(yTrue, yPred), mask),
     result: (sums) => sign * quotient(sums[0]!, sums[1]!),
   });
 }
@@ -101,7 +102,7 @@ export function rootMeanSquaredError(options: MetricOptions = {}): BuiltInMetric
     direction: "min",
     update: (yTrue, yPred) => {
       const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
-      return sumAndCount(ops.square(ops.subtract(p, t)));
+      return sumAndCount(`metric ${name}`, ops.square(ops.subtract(p, t)));
     },
     result: (sums) => Math.sqrt(quotient(sums[0]!, sums[1]!)),
   });

@@ -8,6 +8,7 @@ import { formatShape } from "../core/shape.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { Value } from "../graph/graph.ts";
 import { type CallContext, Layer, type NamedVariable } from "../layers/layer.ts";
+import { type Mask, maskOf, remasked, setMask } from "../layers/mask.ts";
 import { flatten, type Layout, type Nest, pack } from "../layers/nest.ts";
 import type { LayerReader } from "../layers/registry.ts";
 import { type BatchShape, formatBatchShape, type LayerCall, SymbolicTensor } from "../layers/symbolic.ts";
@@ -174,10 +175,15 @@ export class Model extends Layer {
    * Traces all its layers. Training and prediction go through here.
    * @param x one Value, a list or a record, as the model's inputs
    */
-  override call(x: Nest<Value>, context: CallContext): Nest<Value> {
+  override call(x: Nest<Value>, context: CallContext, mask?: Mask): Nest<Value> {
     const { leaves, layout } = flatten<Value>(x, (v) => v instanceof Value);
     this.checkInputs(leaves, layout);
-    return pack(this.callFlat(this.#ordered(x, leaves), context), this.#outputLayout);
+    const masks = mask === undefined ? [] : flatten<Value | null>(mask, (m) => m instanceof Value).leaves;
+    const masked = leaves.map((v, i) => {
+      const own = masks[i];
+      return own === undefined || own === maskOf(v) ? v : remasked(v, own);
+    });
+    return pack(this.callFlat(this.#ordered(pack(masked, layout), masked), context), this.#outputLayout);
   }
 
   /** The same with flat lists: values in the order of `inputSpecs`, results in that of `outputSpecs`. */
@@ -269,6 +275,11 @@ export class Model extends Layer {
     return this.#topology!;
   }
 
+  /** What its last layers say of masks holds. */
+  protected override get dropsMasks(): boolean {
+    return false;
+  }
+
   protected override checkInputs(inputs: readonly unknown[], layout: Layout): void {
     if (!this.built) return;
     const expected = this.#inputLayout;
@@ -311,7 +322,7 @@ export class Model extends Layer {
     if (promote(value.dtype, spec.dtype) !== spec.dtype) {
       throw this.error("DTYPE_MISMATCH", `input ${spec.name}: expected ${spec.dtype}, got ${value.dtype}`);
     }
-    return value.dtype === spec.dtype ? value : cast(value, spec.dtype);
+    return value.dtype === spec.dtype ? value : setMask(cast(value, spec.dtype), maskOf(value));
   }
 
   #symbolic(what: string, nest: Nest<SymbolicTensor>): { leaves: SymbolicTensor[]; layout: Layout } {

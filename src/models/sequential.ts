@@ -6,6 +6,7 @@ import { checkOptions } from "../core/options.ts";
 import { Value } from "../graph/graph.ts";
 import { InputLayer } from "../layers/core.ts";
 import { type CallContext, Layer } from "../layers/layer.ts";
+import type { Mask } from "../layers/mask.ts";
 import type { Layout, Nest } from "../layers/nest.ts";
 import type { LayerConfig, LayerReader } from "../layers/registry.ts";
 import { type BatchShape, isBatchShape, SymbolicTensor } from "../layers/symbolic.ts";
@@ -97,10 +98,10 @@ export class Sequential extends Model {
     this.#update();
   }
 
-  override call(x: Value, context: CallContext): Nest<Value> {
+  override call(x: Value, context: CallContext, mask?: Mask): Nest<Value> {
     this.checkInputs([x], x instanceof Value ? null : 0);
     this.build(x.shape, x.dtype);
-    return super.call(x, context);
+    return super.call(x, context, mask);
   }
 
   protected override checkInputs(_inputs: readonly unknown[], layout: Layout): void {

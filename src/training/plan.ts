@@ -2,6 +2,7 @@
 
 import { describe, MyelinError } from "../core/errors.ts";
 import type { Value } from "../graph/graph.ts";
+import { maskOf } from "../layers/mask.ts";
 import { get as getLoss, type Loss, type LossLike } from "../losses/index.ts";
 import { get as getMetric, type Metric, type MetricLike } from "../metrics/index.ts";
 import * as ops from "../ops/index.ts";
@@ -149,7 +150,7 @@ export function score(
       tracked.push({
         name: unused(tracked, isSingle ? metric.name : ports[i]!.name + capitalized(metric.name)),
         direction: metric.direction,
-        amounts: metric.update(targets[i]!, predictions[i]!),
+        amounts: metric.update(targets[i]!, predictions[i]!, maskOf(predictions[i]!)),
         result: (sums) => metric.result(sums),
       });
     }
@@ -168,7 +169,7 @@ function trackLoss(name: string, loss: Value, rows: number): Tracked {
 }
 
 function scalarLoss(loss: Loss, target: Value, prediction: Value): Value {
-  const value = loss.apply(target, prediction);
+  const value = loss.apply(target, prediction, maskOf(prediction));
   if (value.rank === 0 && value.dtype === "float32") return value;
   throw new MyelinError(
     "SHAPE_MISMATCH",
