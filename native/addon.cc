@@ -304,7 +304,11 @@ Napi::Value load(const Napi::CallbackInfo& info) {
     const int32_t* begin = static_cast<const int32_t*>(words.data);
     const std::vector<int32_t> copied(begin, begin + words.length);
     const auto* bytes = static_cast<const std::byte*>(constants.data);
-    const uint32_t id = engine_of(info).load(copied.data(), copied.size(), bytes, constants.length);
+    Engine& engine = engine_of(info);
+    const uint32_t id = engine.load(copied.data(), copied.size(), bytes, constants.length);
+    // As with buffers: what the handle holds, told to the collector.
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(),
+                                                 static_cast<int64_t>(engine.prepared_bytes(id)));
     return Napi::Number::New(info.Env(), id);
   });
 }
@@ -312,7 +316,8 @@ Napi::Value load(const Napi::CallbackInfo& info) {
 // disposeExecutable(executable)
 Napi::Value dispose_executable(const Napi::CallbackInfo& info) {
   return translated(info.Env(), [&] {
-    engine_of(info).dispose_executable(id_at(info, 0));
+    const size_t bytes = engine_of(info).dispose_executable(id_at(info, 0));
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -static_cast<int64_t>(bytes));
     return info.Env().Undefined();
   });
 }

@@ -25,6 +25,10 @@ struct Buffer {
   // Guarded by the run queue's mutex.
   int32_t readers = 0;
   bool writing = false;
+  // Which of all the locks for writing was the last this buffer had; 0 for none. Tells contents
+  // apart, across buffers too (all that were never written hold zeros). Holders of a lock may read
+  // it without the mutex: nobody changes it meanwhile.
+  uint64_t written = 0;
   // The pass of the queue in which a waiting job asked for it.
   uint64_t read_wanted = 0;
   uint64_t write_wanted = 0;

@@ -48,7 +48,7 @@ class Pacer {
 };
 
 // Resolves every operand of the Program to an address.
-void bind_operands(const Program& program, const Scratch& scratch,
+void bind_operands(const Program& program, const Scratch& scratch, const Block& prepared,
                    const std::vector<Buffer*>& bound, void** pointers) {
   std::byte* const arena = scratch.memory.data();
   std::byte* const constants = program.constants.data();
@@ -60,6 +60,9 @@ void bind_operands(const Program& program, const Scratch& scratch,
       case Space::kConstant:
         *pointers++ = constants + place.offset;
         break;
+      case Space::kPrepared:
+        *pointers++ = prepared.data() + place.offset;
+        break;
       case Space::kBound:
         *pointers++ = bound[place.slot]->memory.data();
         break;
@@ -67,13 +70,13 @@ void bind_operands(const Program& program, const Scratch& scratch,
   }
 }
 
-// Runs the Program once. Returns the step that failed, or -1.
-int run_once(const Program& program, const RunContext& context, void* const* pointers) {
-  const PlannedStep* const begin = program.steps.data();
-  const PlannedStep* const end = begin + program.steps.size();
-  for (const PlannedStep* step = begin; step != end; ++step) {
-    step->plan->run(context, pointers + step->inputs, pointers + step->outputs);
-    if (!context.status.ok()) return static_cast<int>(step - begin);
+// Runs some steps of the Program. Returns the one that failed, or -1.
+int run_steps(const Program& program, size_t first, size_t last, const RunContext& context,
+              void* const* pointers) {
+  for (size_t i = first; i < last; ++i) {
+    const PlannedStep& step = program.steps[i];
+    step.plan->run(context, pointers + step.inputs, pointers + step.outputs);
+    if (!context.status.ok()) return static_cast<int>(i);
   }
   return -1;
 }
@@ -231,14 +234,22 @@ uint32_t Engine::load(const int32_t* words, size_t count, const std::byte* const
   auto executable = std::make_unique<Executable>();
   executable->program =
       decode_program(words, count, constants, constant_bytes, {kernels_, pool_.threads()});
+  const size_t bytes = static_cast<size_t>(executable->program->prepared_bytes);
+  executable->seen.reserve(executable->program->sources.size());
   const uint32_t id = executables_.add(executable.get());
   if (id == 0) throw EngineError("OUT_OF_MEMORY", "load: too many live executables");
+  buffer_bytes_ += bytes;
   executable.release();
   return id;
 }
 
-void Engine::dispose_executable(uint32_t id) {
+size_t Engine::prepared_bytes(uint32_t executable) const {
+  return static_cast<size_t>(find_executable(executable, "executable").program->prepared_bytes);
+}
+
+size_t Engine::dispose_executable(uint32_t id) {
   Executable& executable = find_executable(id, "dispose");
+  const size_t bytes = static_cast<size_t>(executable.program->prepared_bytes);
   executables_.remove(id);
   executable.disposed = true;
   free_if_unused(&executable);
@@ -248,10 +259,13 @@ void Engine::dispose_executable(uint32_t id) {
         largest, static_cast<size_t>(other.program->arena_bytes) + other.program->workspace_bytes);
   });
   scratch_.trim(largest);
+  return bytes;
 }
 
 void Engine::free_if_unused(Executable* executable) {
-  if (executable->disposed && executable->jobs == 0) delete executable;
+  if (!executable->disposed || executable->jobs > 0) return;
+  buffer_bytes_ -= static_cast<size_t>(executable->program->prepared_bytes);
+  delete executable;
 }
 
 // ---- Runs, on the owner's thread ----
@@ -450,10 +464,13 @@ bool Engine::advance(Job& job) {
   try {
     ScopedFlushDenormals flush;
     void** const pointers = scratch->pointers.data();
-    bind_operands(program, *scratch, job.bound, pointers);
+    const bool has_space = reserve_prepared(*job.executable);
+    if (!has_space) job.fail("OUT_OF_MEMORY", "run: the system has no memory for what is prepared");
+    bind_operands(program, *scratch, job.executable->prepared, job.bound, pointers);
     const RunContext context = {kernels_, pool_, scratch->memory.data() + arena, job.status};
     Pacer pacer(job.reports);
-    for (bool first = true; job.done < job.steps; first = false) {
+    const bool ready = has_space && prepare(job, context, pointers);
+    for (bool first = true; ready && job.done < job.steps; first = false) {
       const uint32_t attention = job.attention.load(std::memory_order_relaxed);
       if (attention != 0) {
         if ((attention & kCancel) != 0) {
@@ -465,7 +482,8 @@ bool Engine::advance(Job& job) {
           break;
         }
       }
-      const int failed = run_once(program, context, pointers);
+      const int failed = run_steps(program, static_cast<size_t>(program.preparation),
+                                   program.steps.size(), context, pointers);
       if (failed >= 0) {
         job.fail("INVALID_DATA", job.status.message(), failed);
         break;
@@ -478,6 +496,42 @@ bool Engine::advance(Job& job) {
   }
   scratch_.release(scratch);
   return ended;
+}
+
+// Makes the Program's prepared space with its first run.
+bool Engine::reserve_prepared(Executable& executable) {
+  if (executable.program->preparation == 0) return true;
+  std::lock_guard guard(executable.preparing);
+  if (!executable.prepared.valid()) {
+    executable.prepared = Block::make(static_cast<size_t>(executable.program->prepared_bytes));
+  }
+  return executable.prepared.valid();
+}
+
+// Fills the Program's prepared space unless it holds what would come out again. False when a step
+// failed.
+bool Engine::prepare(Job& job, const RunContext& context, void* const* pointers) {
+  const Program& program = *job.executable->program;
+  if (program.preparation == 0 || job.done == job.steps) return true;
+  std::lock_guard guard(job.executable->preparing);
+  std::vector<uint64_t>& seen = job.executable->seen;
+  const std::vector<int32_t>& sources = program.sources;
+  bool fresh = job.executable->filled;
+  for (size_t i = 0; i < sources.size() && fresh; ++i) {
+    fresh = seen[i] == job.bound[static_cast<size_t>(sources[i])]->written;
+  }
+  if (fresh) return true;
+  job.executable->filled = false;
+  const int failed =
+      run_steps(program, 0, static_cast<size_t>(program.preparation), context, pointers);
+  if (failed >= 0) {
+    job.fail("INVALID_DATA", job.status.message(), failed);
+    return false;
+  }
+  seen.clear();
+  for (const int32_t slot : sources) seen.push_back(job.bound[static_cast<size_t>(slot)]->written);
+  job.executable->filled = true;
+  return true;
 }
 
 void Engine::report(Job& job) {

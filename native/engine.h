@@ -23,6 +23,15 @@ struct Executable {
   std::unique_ptr<Program> program;
   int32_t jobs = 0;  // as in Buffer
   bool disposed = false;
+
+  // The Program's prepared space and what its sources held when it was filled: Buffer::written of
+  // each. Runs of one Program share it. A run looks at it, and fills it if need be, with its locks
+  // held; so whoever fills it knows that no run that found it in
+  // order is still under way, for that run would have kept the writer off the sources.
+  std::mutex preparing;
+  Block prepared;
+  bool filled = false;
+  std::vector<uint64_t> seen;
 };
 
 enum class RunEnd : uint8_t { done, aborted, failed };
@@ -72,7 +81,9 @@ class Engine {
   // Throws ProgramError too.
   uint32_t load(const int32_t* words, size_t count, const std::byte* constants,
                 size_t constant_bytes);
-  void dispose_executable(uint32_t executable);
+  size_t prepared_bytes(uint32_t executable) const;
+  // Returns the bytes given up.
+  size_t dispose_executable(uint32_t executable);
 
   // Returns the run's id. `watch` is copied for reports, at most every kReportInterval.
   uint32_t run(uint32_t executable, const uint32_t* bound, size_t bound_count, int64_t steps,
@@ -110,6 +121,8 @@ class Engine {
 
   RunQueue::Outcome execute(Job& job);
   bool advance(Job& job);
+  static bool reserve_prepared(Executable& executable);
+  bool prepare(Job& job, const RunContext& context, void* const* pointers);
   void report(Job& job);
   void notify(Job& job, bool finished);
 

@@ -2,6 +2,7 @@
 // every allocation by words that exist, and multiplies only below kMaxElements.
 #include "program.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -143,13 +144,14 @@ class Decoder {
     const int32_t slots = reader_.count("the number of slots", kSlotWords);
     const int32_t tensors = reader_.count("the number of tensors", kMinTensorWords);
     const int32_t steps = reader_.count("the number of steps", kMinStepWords);
-    program_->arena_bytes = reader_.wide("the arena's size", kMaxArenaBytes);
-    program_->arena_bytes = (program_->arena_bytes + kAlignment - 1) / kAlignment * kAlignment;
+    program_->preparation = reader_.below("the number of steps of preparation", steps + 1);
+    program_->arena_bytes = aligned(reader_.wide("the arena's size", kMaxArenaBytes));
     const int64_t expected = reader_.wide("the constants' size", kMaxArenaBytes);
     EXPECT(static_cast<uint64_t>(expected) == constant_bytes,
            "expected %lld bytes of constants, got %zu", static_cast<long long>(expected),
            constant_bytes);
     constant_bytes_ = expected;
+    program_->prepared_bytes = aligned(reader_.wide("the prepared size", kMaxArenaBytes));
 
     program_->slots.reserve(slots);
     for (int32_t i = 0; i < slots; ++i) read_slot(i);
@@ -157,7 +159,10 @@ class Decoder {
     tensors_.reserve(tensors);
     for (int32_t i = 0; i < tensors; ++i) read_tensor(i);
     program_->steps.reserve(steps);
-    for (int32_t i = 0; i < steps; ++i) read_step(i);
+    for (int32_t i = 0; i < steps; ++i) {
+      preparing_ = i < program_->preparation;
+      read_step(i);
+    }
     EXPECT(reader_.left() == 0, "expected the end after %d steps, got %zu more words", steps,
            reader_.left());
 
@@ -168,6 +173,11 @@ class Decoder {
   }
 
  private:
+  static int64_t aligned(int64_t bytes) {
+    constexpr auto kStep = static_cast<int64_t>(kAlignment);
+    return (bytes + kStep - 1) / kStep * kStep;
+  }
+
   // `what` fails with its number and the message in front of it.
   template <typename F>
   void named(const char* what, int32_t index, F&& body) {
@@ -193,7 +203,7 @@ class Decoder {
   void read_tensor(int32_t index) {
     named("tensor", index, [&] {
       Tensor tensor;
-      tensor.place.space = static_cast<Space>(reader_.below("a space", 3));
+      tensor.place.space = static_cast<Space>(reader_.below("a space", 4));
       tensor.place.slot = reader_.word("a slot");
       tensor.place.offset = reader_.wide("an offset", kMaxArenaBytes);
       tensor.view.dtype = read_dtype(reader_);
@@ -220,7 +230,9 @@ class Decoder {
              static_cast<long long>(tensor.view.size));
       return;
     }
-    const int64_t space = place.space == Space::kArena ? program_->arena_bytes : constant_bytes_;
+    const int64_t space = place.space == Space::kArena      ? program_->arena_bytes
+                          : place.space == Space::kPrepared ? program_->prepared_bytes
+                                                            : constant_bytes_;
     EXPECT(place.slot == 0, "expected slot 0 outside of the bound space, got %d", place.slot);
     EXPECT(place.offset % static_cast<int64_t>(kAlignment) == 0,
            "expected an offset in steps of %zu, got %lld", kAlignment,
@@ -288,17 +300,29 @@ class Decoder {
   }
 
   void check_input(const OperandPlace& place, int32_t index) {
+    EXPECT(place.space != Space::kPrepared || program_->preparation > 0,
+           "input %d is prepared, but there is no preparation", index);
     if (place.space != Space::kBound) return;
-    const bool readable = (program_->slots[place.slot].access & kRead) != 0 || written_[place.slot];
-    EXPECT(readable, "input %d reads slot %d, which is for writing only and has not been written",
-           index, place.slot);
+    const int32_t access = program_->slots[place.slot].access;
+    EXPECT((access & kRead) != 0 || written_[place.slot],
+           "input %d reads slot %d, which is for writing only and has not been written", index,
+           place.slot);
+    if (!preparing_) return;
+    EXPECT(access == kRead, "input %d of preparation reads slot %d, which is written", index,
+           place.slot);
+    std::vector<int32_t>& sources = program_->sources;
+    if (std::find(sources.begin(), sources.end(), place.slot) == sources.end())
+      sources.push_back(place.slot);
   }
 
   void check_output(const OperandPlace& place, int32_t index) {
     EXPECT(place.space != Space::kConstant, "output %d is a constant", index);
+    EXPECT(place.space != Space::kPrepared || preparing_,
+           "output %d is prepared, but the step is no preparation", index);
     if (place.space != Space::kBound) return;
     EXPECT((program_->slots[place.slot].access & kWrite) != 0,
            "output %d writes slot %d, which is for reading only", index, place.slot);
+    EXPECT(!preparing_, "output %d of preparation writes slot %d", index, place.slot);
     written_[place.slot] = true;
   }
 
@@ -384,6 +408,7 @@ class Decoder {
   std::unique_ptr<Program> program_;
   std::vector<Tensor> tensors_;
   std::vector<bool> written_;
+  bool preparing_ = false;
   int64_t constant_bytes_ = 0;
 };
 

@@ -40,6 +40,11 @@ struct PlannedStep {
 struct Program {
   std::vector<SlotSpec> slots;
   std::vector<PlannedStep> steps;
+  // The first `preparation` steps write the prepared space from slots that are only read; they need
+  // to run again only when one of these slots has been written.
+  int32_t preparation = 0;
+  std::vector<int32_t> sources;
+  int64_t prepared_bytes = 0;  // a multiple of kAlignment
   std::vector<OperandPlace> operands;
   int64_t arena_bytes = 0;     // a multiple of kAlignment
   size_t workspace_bytes = 0;  // the largest any step asks for

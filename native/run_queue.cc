@@ -89,6 +89,7 @@ void RunQueue::lock(QueuedJob& job) {
   for (const BufferLock& lock : job.locks) {
     if (lock.write) {
       lock.buffer->writing = true;
+      lock.buffer->written = ++writes_;
     } else {
       ++lock.buffer->readers;
     }

@@ -92,6 +92,7 @@ class RunQueue {
   std::condition_variable sync_granted_;   // acquire()
   JobList waiting_, ready_, running_;
   uint64_t pass_ = 0;
+  uint64_t writes_ = 0;              // locks for writing so far; see Buffer::written
   std::atomic<int> ready_count_{0};  // changed under the mutex, watched without
   int idle_ = 0;                     // run threads that wait for a job
   int freeing_ = 0;                  // and those that have released one and are about to

@@ -12,7 +12,7 @@ import { currentEngine } from "./engine/select.ts";
 import type { Graph, Value } from "./graph/graph.ts";
 import { type Traced, trace } from "./graph/trace.ts";
 import type { Variable } from "./graph/variable.ts";
-import { optimize, type PassOptions } from "./passes/index.ts";
+import { optimizeSteady, type PassOptions } from "./passes/index.ts";
 import { type Lowered, lower, type MemoryReport } from "./program/lower.ts";
 import type { Program } from "./program/program.ts";
 
@@ -21,6 +21,11 @@ export interface BuildOptions {
   engine?: Engine;
   /** Which passes run; all by default. */
   passes?: PassOptions;
+  /**
+   * Variables that change more seldom than the function runs, such as the weights of a model that predicts. What depends on
+   * them alone is worked out when they have changed, and not in every run.
+   */
+  steady?: readonly Variable[];
   /** Names the function in errors. Default "run". */
   name?: string;
 }
@@ -50,11 +55,23 @@ export function build(
   options: BuildOptions = {},
 ): Built {
   const engine = options.engine ?? currentEngine();
+  const { passes } = options;
   const traced = trace(fn, types);
-  const graph = optimize(traced.graph, engine.composites, options.passes, debugging());
-  const lowered = lower(graph, { inPlace: options.passes?.inPlace });
+  const steady = steadyInputs(traced, options.steady);
+  const { graph, preparation } = optimizeSteady(traced.graph, steady, engine.composites, passes, debugging());
+  const lowered = lower(graph, { inPlace: passes?.inPlace, preparation });
   const executable = engine.load(lowered.program);
   return new Built(traced, graph, lowered, executable, options.name ?? "run");
+}
+
+function steadyInputs(
+  { graph, argumentCount, variables }: Traced,
+  steady: readonly Variable[] = [],
+): Set<Value> {
+  const wanted = new Set(steady);
+  return new Set(
+    graph.inputs.filter((_, i) => i >= argumentCount && wanted.has(variables[i - argumentCount]!)),
+  );
 }
 
 /** Graphs are checked after every pass when MYELIN_DEBUG is set. */

@@ -38,8 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   words[2] = kOpcodeHash;
   if (size >= sizeof(int32_t))
     std::memcpy(&words[3], data, size / sizeof(int32_t) * sizeof(int32_t));
-  // Words 8 and 9 say how many bytes of constants there are.
-  const size_t claimed = words.size() > 9 && words[9] == 0 ? static_cast<uint32_t>(words[8]) : 0;
+  // Words 9 and 10 say how many bytes of constants there are.
+  const size_t claimed = words.size() > 10 && words[10] == 0 ? static_cast<uint32_t>(words[9]) : 0;
   const std::vector<std::byte> constants(claimed < 4096 ? claimed : 4096);
   try {
     const PlanContext context = {*kernel_table(detect_best()), 2};

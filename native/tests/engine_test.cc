@@ -130,6 +130,19 @@ uint32_t load_copy(Engine& engine) {
   return p.load(engine);
 }
 
+// out = x + the running sums of w, which are prepared; all int32 [2].
+uint32_t load_prepared(Engine& engine) {
+  ProgramBuilder p;
+  const int x = p.slot(i32({2}), kRead), w = p.slot(i32({2}), kRead),
+            out = p.slot(i32({2}), kWrite);
+  const int sums = p.prepared(i32({2}));
+  p.step(Opcode::cumsum, {w}, {sums}, {0, 0, 0});
+  p.end_preparation();
+  p.step(Opcode::elementwise, {x, sums}, {out},
+         {2, 1, 2, 1, 0, 1, 1, id(MicroOp::add_i32), 0, 1, 2, 0});
+  return p.load(engine);
+}
+
 template <typename F>
 std::string code_of(F&& body) {
   try {
@@ -166,6 +179,87 @@ TEST(engine_buffers) {
   CHECK(code_of([&] { engine.allocate(DType::kFloat32, -1); }) == "INVALID_ARGUMENT");
   CHECK(code_of([&] { engine.allocate(DType::kFloat32, INT64_MAX); }) == "INVALID_ARGUMENT");
   CHECK(code_of([&] { engine.allocate(DType::kFloat32, int64_t{1} << 40); }) == "OUT_OF_MEMORY");
+}
+
+TEST(engine_preparation_follows_its_sources) {
+  Loop loop;
+  Engine& engine = loop.engine;
+  const uint32_t program = load_prepared(engine), copy = load_copy(engine);
+  CHECK_EQ(engine.stats().buffer_bytes, size_t{64});
+  const uint32_t x = engine.allocate(DType::kInt32, 2), w = engine.allocate(DType::kInt32, 2);
+  const uint32_t other = engine.allocate(DType::kInt32, 2), out = engine.allocate(DType::kInt32, 2);
+  const auto put = [&](uint32_t buffer, int32_t a, int32_t b) {
+    const int32_t words[2] = {a, b};
+    engine.write(buffer, words, sizeof words, 0);
+  };
+  const auto check = [&](uint32_t source, int32_t expected) {
+    loop.run_sync(program, {x, source, out});
+    CHECK_EQ(loop.value(out), expected);
+    loop.wait(loop.run(program, {x, source, out}, 3));
+    CHECK_EQ(loop.value(out), expected);
+  };
+  check(w, 0);
+  put(w, 1, 2);
+  check(w, 3);
+  put(x, 5, 5);
+  check(w, 8);
+  put(other, 10, 20);
+  check(other, 35);  // another buffer in the slot
+  check(w, 8);
+  loop.run_sync(copy, {other, w});  // written by a run
+  check(w, 35);
+  const int32_t last = 21;
+  engine.write(w, &last, 4, 4);  // a part of it
+  check(w, 36);
+  // A buffer that takes the place of one disposed of.
+  engine.dispose_buffer(w);
+  const uint32_t fresh = engine.allocate(DType::kInt32, 2);
+  check(fresh, 5);
+  // Filled by a run on another buffer meanwhile, while the first waits its turn.
+  for (int round = 0; round < 200; ++round) {
+    put(fresh, round, 0);
+    const uint32_t outs[2] = {engine.allocate(DType::kInt32, 2), engine.allocate(DType::kInt32, 2)};
+    const uint32_t first = loop.run(program, {x, fresh, outs[0]});
+    const uint32_t second = loop.run(program, {x, fresh, outs[1]});
+    loop.wait(first);
+    loop.wait(second);
+    CHECK_EQ(loop.value(outs[0]), round + 5);
+    CHECK_EQ(loop.value(outs[1]), round + 5);
+    engine.dispose_buffer(outs[0]);
+    engine.dispose_buffer(outs[1]);
+  }
+  engine.dispose_executable(program);
+  CHECK_EQ(engine.stats().buffer_bytes, size_t{4 * 8});
+}
+
+// While a long run counts, runs that prepare from its counter see whole steps, each the present
+// one.
+TEST(engine_preparation_beside_a_writer) {
+  Loop loop;
+  Engine& engine = loop.engine;
+  const uint32_t counting = load_counting(engine, 1, 20), program = load_prepared(engine);
+  const uint32_t w = loop.counter();
+  const uint32_t x = engine.allocate(DType::kInt32, 2);
+  const uint32_t run = loop.run(counting, {w}, int64_t{1} << 40);
+  int32_t before = 0;
+  for (int round = 0; round < 300; ++round) {
+    const uint32_t out = engine.allocate(DType::kInt32, 2);
+    const int32_t low = loop.value(w);
+    if (round % 2 == 0) {
+      loop.run_sync(program, {x, w, out});
+    } else {
+      loop.wait(loop.run(program, {x, w, out}));
+    }
+    const int32_t got = loop.value(out) - 1, high = loop.value(w);  // the sum includes the one
+    CHECK(low <= got && got <= high && before <= got);
+    before = got;
+    engine.dispose_buffer(out);
+  }
+  engine.cancel(run);
+  loop.wait(run);
+  const uint32_t out = engine.allocate(DType::kInt32, 2);
+  loop.run_sync(program, {x, w, out});
+  CHECK_EQ(loop.value(out) - 1, loop.value(w));
 }
 
 TEST(engine_stale_ids) {

@@ -36,6 +36,13 @@ class ProgramBuilder {
     arena_bytes_ += aligned(shape.size() * bytes_of(shape.dtype));
     return tensor;
   }
+  int prepared(const Shape& shape) {
+    const int tensor = add(shape, Space::kPrepared, 0, prepared_bytes_);
+    prepared_bytes_ += aligned(shape.size() * bytes_of(shape.dtype));
+    return tensor;
+  }
+  // The steps so far are preparation.
+  void end_preparation() { preparation_ = step_count_; }
   int constant(const Shape& shape, const void* data) {
     const int64_t bytes = shape.size() * bytes_of(shape.dtype);
     const int tensor = add(shape, Space::kConstant, 0, static_cast<int64_t>(constants_.size()));
@@ -64,10 +71,11 @@ class ProgramBuilder {
   const std::vector<std::byte>& constants() const { return constants_; }
 
   std::vector<int32_t> words() const {
-    std::vector<int32_t> all = {kProgramMagic, kProgramVersion, kOpcodeHash,
-                                slot_count_,   tensor_count_,   step_count_};
+    std::vector<int32_t> all = {kProgramMagic, kProgramVersion, kOpcodeHash, slot_count_,
+                                tensor_count_, step_count_,     preparation_};
     wide(all, arena_bytes_);
     wide(all, static_cast<int64_t>(constants_.size()));
+    wide(all, prepared_bytes_);
     for (const auto* part : {&slots_, &tensors_, &steps_})
       all.insert(all.end(), part->begin(), part->end());
     return all;
@@ -103,7 +111,8 @@ class ProgramBuilder {
   std::vector<int32_t> slots_, tensors_, steps_;
   std::vector<std::byte> constants_;
   int32_t slot_count_ = 0, tensor_count_ = 0, step_count_ = 0;
-  int64_t arena_bytes_ = 0;
+  int32_t preparation_ = 0;
+  int64_t arena_bytes_ = 0, prepared_bytes_ = 0;
 };
 
 inline ProgramBuilder::Shape f32(std::vector<int32_t> dims) {
@@ -130,6 +139,11 @@ inline ProgramBuilder everything() {
   const int labels = p.slot(i32({4}), kRead), result = p.slot(f32({4}), kWrite);
   const int w = p.constant(f32({3, 2}), weights), bias = p.constant(f32({2}), weights);
   const int product = p.arena(f32({4, 2})), sums = p.arena(f32({4})), lse = p.arena(f32({4}));
+  // Preparation: the input of a later step.
+  const int squares = p.prepared(f32({4, 3}));
+  p.step(Opcode::elementwise, {x}, {squares},
+         {1, 2, 4, 3, 1, 0, 1, 1, id(MicroOp::square_f32), 0, 1, 0});
+  p.end_preparation();
   // tanh(x w + bias) as an epilogue
   p.step(Opcode::matmul, {x, w, bias}, {product},
          {0, 0, 1, 2, 2, 4, 2, 1, 0, 2, 1, id(MicroOp::add_f32), 0, 1, id(MicroOp::tanh_f32), 2, 3,
@@ -153,7 +167,7 @@ inline ProgramBuilder everything() {
   p.step(Opcode::iota, {}, {key});
   p.step(Opcode::sum, {key}, {counter}, {0, 1});
   p.step(Opcode::randomBits, {key, counter}, {p.arena(i32({7}))}, {3});
-  p.step(Opcode::softmax, {x}, {p.arena(f32({4, 3}))});
+  p.step(Opcode::softmax, {squares}, {p.arena(f32({4, 3}))});
   const int rate = p.constant(f32({}), weights), gradient = p.arena(f32({3, 2}));
   p.step(Opcode::elementwise, {state}, {gradient},
          {1, 2, 3, 2, 1, 0, 1, 1, id(MicroOp::negative_f32), 0, 1, 0});

@@ -48,7 +48,7 @@ TEST(program_header) {
   const size_t bytes = builder.constants().size();
   CHECK(decode(good, bytes).empty());
   CHECK(!decode({}, 0).empty());
-  const char* expected[] = {"other data", "version 1", "opcode table"};
+  const char* expected[] = {"other data", "version 2", "opcode table"};
   for (size_t i = 0; i < 3; ++i) {
     std::vector<int32_t> bad = good;
     bad[i] ^= 1;
@@ -94,7 +94,9 @@ TEST(program_slots_and_tensors) {
   check_complaint("slot 0 outside", with([](auto& p) { p.tensor(f32({1}), Space::kArena, 1, 0); }));
   check_complaint("leave its space",
                   with([](auto& p) { p.tensor(f32({1}), Space::kConstant, 0, 0); }));
-  check_complaint("a space from", with([](auto& p) { p.tensor(f32({1}), Space(3), 0, 0); }));
+  check_complaint("leave its space",
+                  with([](auto& p) { p.tensor(f32({1}), Space::kPrepared, 0, 0); }));
+  check_complaint("a space from", with([](auto& p) { p.tensor(f32({1}), Space(4), 0, 0); }));
   check_complaint("a slot from", with([](auto& p) { p.tensor(f32({4}), Space::kBound, 1, 0); }));
   check_complaint("a slot from", with([](auto& p) { p.tensor(f32({4}), Space::kBound, -1, 0); }));
   check_complaint("offset 0", with([](auto& p) { p.tensor(f32({4}), Space::kBound, 0, 64); }));
@@ -117,6 +119,46 @@ TEST(program_slots_and_tensors) {
   check_complaint("an access from", with([](auto& p) { p.slot(f32({1}), 4); }));
   check_complaint("arena's size", with([](auto& p) { p.set_arena_bytes(int64_t{1} << 50); }));
   check_complaint("arena's size", with([](auto& p) { p.set_arena_bytes(-1); }));
+}
+
+TEST(program_preparation) {
+  const auto with = [](auto&& add) {
+    ProgramBuilder p;
+    const int in = p.slot(i32({4}), kRead), state = p.slot(i32({4}), kRead | kWrite);
+    add(p, in, state, p.prepared(i32({4})), p.arena(i32({4})));
+    return p;
+  };
+  using I = int32_t;
+  const auto sum = [](auto& p, I from, I to) { p.step(Opcode::cumsum, {from}, {to}, {0, 0, 0}); };
+  const ProgramBuilder good = with([&](auto& p, I in, I state, I prepared, I scratch) {
+    sum(p, in, scratch);
+    sum(p, scratch, prepared);
+    p.end_preparation();
+    sum(p, prepared, state);
+  });
+  check_complaint("", good);
+  CHECK(good.decode()->sources == std::vector<int32_t>{0});
+  check_complaint("which is written", with([&](auto& p, I, I state, I prepared, I) {
+                    sum(p, state, prepared);
+                    p.end_preparation();
+                  }));
+  check_complaint("writes slot 1", with([&](auto& p, I in, I state, I, I) {
+                    sum(p, in, state);
+                    p.end_preparation();
+                  }));
+  check_complaint("is no preparation", with([&](auto& p, I in, I, I prepared, I scratch) {
+                    sum(p, in, scratch);
+                    p.end_preparation();
+                    sum(p, in, prepared);
+                  }));
+  std::vector<int32_t> words = good.words();
+  words[6] = 4;
+  try {
+    decode_program(words.data(), words.size(), nullptr, 0, ProgramBuilder::context());
+    CHECK(false);
+  } catch (const ProgramError& error) {
+    CHECK(std::string(error.what()).find("steps of preparation") != std::string::npos);
+  }
 }
 
 TEST(program_steps) {

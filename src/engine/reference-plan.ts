@@ -55,7 +55,7 @@ function invalid(what: string): MyelinError {
 }
 
 function checkTensor(program: Program, t: ProgramTensor, i: number): void {
-  const room = t.space === "arena" ? program.arenaBytes : program.constants.length;
+  const room = roomOf(program, t.space);
   if (t.space === "bound") {
     const slot = program.slots[t.slot];
     if (!slot || slot.type.dtype !== t.dtype || sizeOf(slot.type.shape) !== sizeOf(t.shape)) {
@@ -69,6 +69,11 @@ function checkTensor(program: Program, t: ProgramTensor, i: number): void {
   ) {
     throw invalid(`tensor ${i}: ${formatType(t)} at ${t.offset} does not fit the ${room} bytes of its space`);
   }
+}
+
+function roomOf(program: Program, space: Space): number {
+  if (space === "prepared") return program.preparedBytes;
+  return space === "arena" ? program.arenaBytes : program.constants.length;
 }
 
 function checkStep(program: Program, step: Step, s: number): void {

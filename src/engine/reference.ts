@@ -51,6 +51,8 @@ class ReferenceExecutable implements Executable {
   readonly engine: ReferenceEngine;
   readonly calls: readonly Call[];
   readonly arenaBytes: number;
+  /** The Program's preparation is run with every step: its results lie here. */
+  readonly prepared: ArrayBuffer;
   disposed = false;
   /** What the calls' arrays point at now. */
   arena: ArrayBuffer | undefined;
@@ -65,6 +67,7 @@ class ReferenceExecutable implements Executable {
       writes: new Array(c.outputs.length),
     }));
     this.arenaBytes = plan.arenaBytes;
+    this.prepared = new ArrayBuffer(program.preparedBytes * (engine.precision === "float64" ? 2 : 1));
     this.bound = new Array(program.slots.length).fill(undefined);
   }
 }
@@ -278,9 +281,8 @@ export class ReferenceEngine implements Engine {
     const viewOf = (o: Operand): HostArray | undefined => {
       if (o.space === "bound") return exec.bound[o.at] !== bound[o.at] ? bound[o.at]!.data : undefined;
       if (!fresh) return undefined;
-      return o.space === "arena"
-        ? this.view(this.arena, o.at * scale, o)
-        : this.constant(exec.program.constants, o);
+      if (o.space === "constant") return this.constant(exec.program.constants, o);
+      return this.view(o.space === "arena" ? this.arena : exec.prepared, o.at * scale, o);
     };
     for (const call of exec.calls) {
       call.inputs.forEach((o, i) => {

@@ -1,7 +1,8 @@
 // Program -> bytes for the native decoder. docs/program.md is the text of this format; native/program.cc reads it.
 //
 // int32 words, little endian:
-//   magic, version, opcode hash, slots, tensors, steps, arena bytes (low, high), constant bytes (low, high)
+//   magic, version, opcode hash, slots, tensors, steps, preparation steps,
+//   arena bytes (low, high), constant bytes (low, high), prepared bytes (low, high)
 //   per slot:   dtype, access (1 read, 2 write, 3 both), elements (low, high)
 //   per tensor: space, slot, offset (low, high), dtype, rank, dims...
 //   per step:   opcode, words that follow in this step, inputs, outputs, attribute words, input ids..., output ids..., attributes...
@@ -40,9 +41,11 @@ export function encode(program: Program): Int32Array {
     program.slots.length,
     program.tensors.length,
     program.steps.length,
+    program.preparation,
   ];
   wide(words, program.arenaBytes);
   wide(words, program.constants.length);
+  wide(words, program.preparedBytes);
   for (const slot of program.slots) {
     words.push(DTYPE_IDS[slot.type.dtype], ACCESS_IDS[slot.access]);
     wide(words, sizeOf(slot.type.shape));

@@ -1,5 +1,6 @@
 // Graph -> Program: gives every Value an address. Reshapes become aliases, constants go into one blob, results are made in
 // their slot, new states in their state's buffer where nobody still needs the old one, and the rest in planned scratch.
+// A preparation comes first; what it makes lies in a space of its own.
 
 import { BYTES, type HostArray } from "../core/dtype.ts";
 import { internal } from "../core/errors.ts";
@@ -15,6 +16,8 @@ import { aliasRoot } from "./schedule.ts";
 export interface LowerOptions {
   /** Let steps write over inputs they are the last to read. Default true. */
   inPlace?: boolean;
+  /** A graph with the same leading inputs; its outputs are the trailing inputs of the main one, in order. See passes/hoist.ts. */
+  preparation?: Graph;
 }
 
 /** What the memory plan came to, in bytes of scratch. */
@@ -37,7 +40,7 @@ interface Block {
 
 type Place =
   | { readonly space: "bound"; readonly slot: number }
-  | { readonly space: "constant"; readonly offset: number }
+  | { readonly space: "constant" | "prepared"; readonly offset: number }
   | { readonly space: "arena"; readonly block: Block };
 
 /** A final move into a bound slot. */
@@ -51,22 +54,38 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
   const inPlace = options.inPlace ?? true;
   const constants = new ConstantBlob();
   const places = new Map<Value, Place>(); // of alias roots
-  graph.inputs.forEach((v, slot) => {
+  const { preparation } = options;
+  const made = preparation?.outputs ?? [];
+  const bound = graph.inputs.slice(0, graph.inputs.length - made.length);
+  bound.forEach((v, slot) => {
     places.set(v, { space: "bound", slot });
   });
+  preparation?.inputs.forEach((v, slot) => {
+    places.set(v, { space: "bound", slot });
+  });
+  let preparedBytes = 0;
+  made.forEach((v, i) => {
+    const place = { space: "prepared" as const, offset: preparedBytes };
+    places.set(v, place);
+    places.set(graph.inputs[bound.length + i]!, place);
+    preparedBytes += aligned(bytesOf(v));
+  });
   const nodes: Node[] = [];
-  for (const node of graph.nodes) {
+  const addNode = (node: Node): void => {
     const out = node.outputs[0]!;
     if (node.op.name === "constant") {
       places.set(out, { space: "constant", offset: constants.add(out, node.attrs.value as Tensor) });
     } else if (aliasRoot(out) === out) nodes.push(node);
-  }
+  };
+  preparation?.nodes.forEach(addNode);
+  const prepared = nodes.length;
+  graph.nodes.forEach(addNode);
 
   const reads = new Map<Value, number[]>();
   nodes.forEach((node, n) => {
     for (const v of new Set(node.inputs.map(aliasRoot))) push(reads, v, n);
   });
-  const { first, last } = placeOutputs(graph, nodes, places, reads, inPlace);
+  const { first, last } = placeOutputs(graph, bound.length, nodes, places, reads, inPlace);
 
   // Everything that has no place yet lives in scratch, from the step that makes it to the last that reads it.
   const blocks: Block[] = [];
@@ -108,8 +127,7 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
       where: "",
     });
   };
-  for (const m of first) addCopy(places.get(m.value)!, { space: "bound", slot: m.slot }, m.type);
-  for (const node of nodes) {
+  const addStep = (node: Node): void => {
     steps.push({
       op: node.op,
       attrs: node.attrs,
@@ -117,7 +135,10 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
       outputs: node.outputs.map(tensorOf),
       where: node.where,
     });
-  }
+  };
+  nodes.slice(0, prepared).forEach(addStep);
+  for (const m of first) addCopy(places.get(m.value)!, { space: "bound", slot: m.slot }, m.type);
+  nodes.slice(prepared).forEach(addStep);
   for (const m of ordered) addCopy(m.from, m.to, m.type);
 
   const results = graph.outputs.filter((_, i) => graph.updates[i] === undefined);
@@ -129,7 +150,7 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
     steps.flatMap((s) => s.outputs),
     table.tensors,
   );
-  const slots = [...graph.inputs, ...results].map((v, slot): Slot => {
+  const slots = [...bound, ...results].map((v, slot): Slot => {
     const access: Access = written.has(slot) ? (read.has(slot) ? "readwrite" : "write") : "read";
     return { type: typeOf(v), access };
   });
@@ -137,6 +158,8 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
     slots,
     tensors: table.tensors,
     steps,
+    preparation: prepared,
+    preparedBytes,
     arenaBytes: plan.bytes,
     constants: constants.bytes(),
   };
@@ -152,9 +175,11 @@ interface Pending {
 /**
  * Decides which outputs are made where they belong (entered in `places`) and which need a copy: results that are inputs or
  * constants are copied before the first step, while inputs still hold their old contents; all others after the last.
+ * @param bound how many slots the inputs take
  */
 function placeOutputs(
   graph: Graph,
+  bound: number,
   nodes: readonly Node[],
   places: Map<Value, Place>,
   reads: ReadonlyMap<Value, readonly number[]>,
@@ -162,7 +187,7 @@ function placeOutputs(
 ): { first: Pending[]; last: Pending[] } {
   const first: Pending[] = [];
   const last: Pending[] = [];
-  let slot = graph.inputs.length;
+  let slot = bound;
   graph.outputs.forEach((output, i) => {
     if (graph.updates[i] !== undefined) return;
     const value = aliasRoot(output);
@@ -282,11 +307,7 @@ class TensorTable {
   index(place: Place, type: TensorType): number {
     const slot = place.space === "bound" ? place.slot : 0;
     const offset =
-      place.space === "arena"
-        ? this.offsets.get(place.block)!
-        : place.space === "constant"
-          ? place.offset
-          : 0;
+      place.space === "arena" ? this.offsets.get(place.block)! : place.space === "bound" ? 0 : place.offset;
     const key = `${place.space} ${slot} ${offset} ${type.dtype} ${type.shape.join(",")}`;
     let index = this.known.get(key);
     if (index === undefined) {

@@ -142,10 +142,10 @@ export const MICRO_OPS: readonly MicroOp[] = [
 export const CHAIN_REDUCTIONS = ["none", "sum", "max", "min", "prod"] as const;
 
 export const DTYPE_IDS = { float32: 0, int32: 1, bool: 2, uint8: 3 } as const;
-export const SPACE_IDS = { arena: 0, bound: 1, constant: 2 } as const;
+export const SPACE_IDS = { arena: 0, bound: 1, constant: 2, prepared: 3 } as const;
 
 /** Bump when the encoding itself changes; the hash below covers the tables. */
-export const PROGRAM_VERSION = 1;
+export const PROGRAM_VERSION = 2;
 export const PROGRAM_MAGIC = 0x4e4c594d; // "MYLN", little endian
 
 /** FNV-1a over every name and attribute of the tables: addon and library must agree on it. */

@@ -7,7 +7,7 @@ import { print as printGraph } from "../graph/print.ts";
 import type { Program, ProgramTensor } from "./program.ts";
 
 /**
- * Bound tensors print as `$slot`, scratch as `@offset`, constants as `#offset`:
+ * Bound tensors print as `$slot`, scratch as `@offset`, constants as `#offset`, prepared ones as `!offset`:
  * `@0 f32[4,8] = matmul $0 $2 {transA: false}  @ dense`. A line for the slots comes first, one for the memory last.
  */
 export function printProgram(program: Program): string {
@@ -25,13 +25,15 @@ export function printProgram(program: Program): string {
     const tail = `${attrs.length > 0 ? ` {${attrs.join(", ")}}` : ""}${step.where ? `  @ ${step.where}` : ""}`;
     lines.push(`${outs} = ${step.op.name}${ins}${tail}`, ...bodies);
   }
+  const { preparation, preparedBytes } = program;
+  if (preparation > 0) lines.push(`the first ${preparation} are preparation, ${preparedBytes} bytes`);
   lines.push(`arena ${program.arenaBytes} bytes, constants ${program.constants.length} bytes`);
   return lines.join("\n");
 }
 
 function place(t: ProgramTensor): string {
   if (t.space === "bound") return `$${t.slot}`;
-  return `${t.space === "arena" ? "@" : "#"}${t.offset}`;
+  return `${t.space === "arena" ? "@" : t.space === "constant" ? "#" : "!"}${t.offset}`;
 }
 
 function formatAttr(value: unknown, bodies: string[]): string {

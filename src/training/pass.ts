@@ -32,6 +32,8 @@ export interface PassOptions {
   /** Rows come in the order given by `setOrder`. */
   ordered: boolean;
   step: StepFunction;
+  /** Variables that do not change while it goes on. */
+  steady?: readonly Variable[];
 }
 
 /** How a run is watched and stopped. */
@@ -118,12 +120,12 @@ export class Pass {
   }
 
   private program(rows: number, begin: number | "cursor"): Built {
-    const { engine, name, step } = this.options;
+    const { engine, name, step, steady } = this.options;
     const trace = () => {
       this.traceStep(step, rows, begin);
       return [];
     };
-    return build(trace, [], { engine, name });
+    return build(trace, [], { engine, name, steady });
   }
 
   /** Frees the memory of the data until the next `load`. */

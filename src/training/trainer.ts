@@ -256,7 +256,8 @@ export class Trainer {
     const key = `${this.version} ${typesOf(set)} ${batchSize}`;
     const at = this.testPasses.findIndex((p) => p.key === key && p.pass.engine === engine);
     if (at >= 0) return this.testPasses.splice(at, 1)[0]!;
-    const pass = new Pass(set, { name: "evaluate", engine, batchSize, ordered: false, step: this.testStep });
+    const steady = this.model.weights;
+    const pass = new Pass(set, { name: "evaluate", engine, batchSize, ordered: false, step: this.testStep, steady }); // biome-ignore format: one line
     return { key, pass, bytes: bytesOf(set) };
   }
 
@@ -280,7 +281,8 @@ export class Trainer {
       const inputs = set.inputs.length;
       const fn = (...values: Value[]) =>
         ledger.amounts(step(values.slice(0, inputs), values.slice(inputs), set.rows));
-      return { built: build(fn, args.map(typeOf), { engine, name: `${kind}OnBatch` }), ledger };
+      const steady = kind === "test" ? this.model.weights : [];
+      return { built: build(fn, args.map(typeOf), { engine, name: `${kind}OnBatch`, steady }), ledger };
     }) as BatchProgram;
     const sums = await built.run(args);
     return ledger.logs(sums.map((t) => t.data));
@@ -291,7 +293,7 @@ export class Trainer {
     const { engine } = this;
     const run = (...values: Value[]) => this.model.callFlat(values, { training: false });
     return this.keptProgram(`predict ${types.map(formatType).join()}`, engine, () =>
-      build(run, types, { engine, name: "predict" }),
+      build(run, types, { engine, name: "predict", steady: this.model.weights }),
     ) as Built;
   }
 

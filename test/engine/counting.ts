@@ -15,6 +15,8 @@ export class HandBuilt {
   readonly tensors: ProgramTensor[] = [];
   readonly steps: Step[] = [];
   arenaBytes = 0;
+  preparedBytes = 0;
+  preparation = 0;
 
   slot(dtype: DType, shape: Shape, access: Access): number {
     this.slots.push({ type: { dtype, shape }, access });
@@ -25,6 +27,11 @@ export class HandBuilt {
     this.arenaBytes += Math.ceil((shape.reduce((p, d) => p * d, 1) * 4) / 64) * 64;
     return this.tensor({ dtype, shape, space: "arena", slot: 0, offset });
   }
+  prepared(dtype: DType, shape: Shape): number {
+    const offset = this.preparedBytes;
+    this.preparedBytes += Math.ceil((shape.reduce((p, d) => p * d, 1) * 4) / 64) * 64;
+    return this.tensor({ dtype, shape, space: "prepared", slot: 0, offset });
+  }
   tensor(tensor: ProgramTensor): number {
     return this.tensors.push(tensor) - 1;
   }
@@ -33,8 +40,8 @@ export class HandBuilt {
     return this;
   }
   program(constants = new Uint8Array(0)): Program {
-    const { slots, tensors, steps, arenaBytes } = this;
-    return { slots, tensors, steps, arenaBytes, constants };
+    const { slots, tensors, steps, preparation, preparedBytes, arenaBytes } = this;
+    return { slots, tensors, steps, preparation, preparedBytes, arenaBytes, constants };
   }
 }
 

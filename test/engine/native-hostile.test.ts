@@ -48,14 +48,16 @@ describe.skipIf(native === undefined)("the addon against hostile callers", () =>
           // Bind what its slots ask for, while that is little.
           const ids = new Uint32Array(words[3]!);
           for (let i = 0; i < ids.length; i++) {
-            const [dtype, , elements, high] = words.subarray(10 + i * 4);
+            const [dtype, , elements, high] = words.subarray(13 + i * 4);
             if (elements! > 1 << 16 || high !== 0) return;
             const key = `${dtype} ${elements} ${i}`;
             if (!buffers.has(key)) buffers.set(key, engine.allocate(dtype!, elements!));
             ids[i] = buffers.get(key)!;
           }
-          const arena = words[6]! + words[7]! * 2 ** 32;
-          if (arena >= 0 && arena < 1 << 24) engine.runSync(id, ids, ids.length, 2);
+          const arena = words[7]! + words[8]! * 2 ** 32;
+          const prepared = words[11]! + words[12]! * 2 ** 32;
+          const little = [arena, prepared].every((bytes) => bytes >= 0 && bytes < 1 << 24);
+          if (little) engine.runSync(id, ids, ids.length, 2);
         } finally {
           engine.disposeExecutable(id);
         }

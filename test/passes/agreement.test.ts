@@ -10,8 +10,22 @@ import { trace } from "../../src/graph/trace.ts";
 import { optimize, type PassOptions } from "../../src/passes/index.ts";
 import { randomProgram } from "../helpers/random-program.ts";
 
-const NONE: Required<PassOptions> = { fold: false, dedupe: false, prune: false, fuse: false, inPlace: false };
-const ALL: Required<PassOptions> = { fold: true, dedupe: true, prune: true, fuse: true, inPlace: true };
+const NONE: Required<PassOptions> = {
+  fold: false,
+  dedupe: false,
+  prune: false,
+  hoist: false,
+  fuse: false,
+  inPlace: false,
+};
+const ALL: Required<PassOptions> = {
+  fold: true,
+  dedupe: true,
+  prune: true,
+  hoist: true,
+  fuse: true,
+  inPlace: true,
+};
 const names = Object.keys(ALL) as (keyof PassOptions)[];
 
 const programs = fc.record({ seed: fc.nat(), size: fc.integer({ min: 1, max: 40 }) });
@@ -23,7 +37,7 @@ function run(
   engine: ReferenceEngine,
 ): string[] {
   const program = randomProgram(seed, size);
-  const built = build(program.fn, program.types, { engine, passes });
+  const built = build(program.fn, program.types, { engine, passes, steady: program.variables });
   const results = built.runSync(program.args, 2);
   return [...results, ...program.variables.map((v) => v.read())].map(bits);
 }
