@@ -7,11 +7,11 @@
 namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
-constexpr int32_t kProgramVersion = 1;
-constexpr int32_t kOpcodeHash = -903185016;
+constexpr int32_t kProgramVersion = 2;
+constexpr int32_t kOpcodeHash = -578874913;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
-enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2 };
+enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
 enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
 
 // X(name, attribute kinds in order: i int, b bool, f float, l list, c chain, o optional chain)
