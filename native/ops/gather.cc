@@ -92,7 +92,10 @@ class ScatterAddPlan final : public StepPlan {
     const int64_t bytes = (shape.n + count) * shape.inner * static_cast<int64_t>(sizeof(T));
     const int64_t parts = std::min<int64_t>(threads, bytes / kTaskBytes);
     if (parts > 1 && shape.outer < 2 * threads) {
-      if (shape.inner >= parts * kMinRun) {
+      // Columns share the work evenly whatever the indices; rows are zeroed in one piece, which is
+      // what counts when most of them get nothing.
+      const bool sparse = shape.n >= 2 * count && shape.inner >= kMinSplitRow;
+      if (shape.inner >= parts * kMinRun && !sparse) {
         inner_part_ = ((shape.inner - 1) / parts / kMinRun + 1) * kMinRun;
       } else if (shape.inner >= kMinSplitRow) {
         row_part_ = (shape.n - 1) / parts + 1;
@@ -131,8 +134,12 @@ class ScatterAddPlan final : public StepPlan {
   void add(const RunContext& context, const int32_t* indices, const T* updates, T* out, int64_t run,
            int64_t low, int64_t high) const {
     const int64_t inner = shape_.inner;
-    for (int64_t row = low; row < high; ++row) {
-      std::memset(out + row * inner, 0, static_cast<size_t>(run) * sizeof(T));
+    if (run == inner) {
+      std::memset(out + low * inner, 0, static_cast<size_t>((high - low) * inner) * sizeof(T));
+    } else {
+      for (int64_t row = low; row < high; ++row) {
+        std::memset(out + row * inner, 0, static_cast<size_t>(run) * sizeof(T));
+      }
     }
     for (int64_t i = 0; i < count_; ++i) {
       const int64_t index = load_once(indices + i);

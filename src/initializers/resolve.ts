@@ -7,7 +7,11 @@ import type { Initializer, InitializerLike, SerializedObject } from "./initializ
 import * as known from "./initializers.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: each factory checks its own options.
-const FACTORIES = new Map<string, (options?: any) => Initializer>(Object.entries(known));
+const FACTORIES = new Map<string, (options?: any) => Initializer>([
+  ...Object.entries(known),
+  ["uniform", known.randomUniform],
+  ["normal", known.randomNormal],
+]);
 
 /** Stands in a loaded model for a function that no file can hold. Never drawn when the weights come from the file. */
 const FUNCTION = "Function";

@@ -3,6 +3,7 @@
 export * from "./activation.ts";
 export * from "./core.ts";
 export * from "./dense.ts";
+export * from "./embedding.ts";
 export { type Mask, maskOf, setMask } from "./mask.ts";
 export * from "./masking.ts";
 export * from "./merging.ts";

@@ -25,6 +25,19 @@ describe("defaults", () => {
         biasInitializer: { className: "Zeros", config: {} },
       },
     ],
+    [
+      "embedding",
+      layers.embedding({ inputDim: 7, outputDim: 3 }),
+      {
+        inputDim: 7,
+        outputDim: 3,
+        embeddingsInitializer: {
+          className: "RandomUniform",
+          config: { minval: -0.05, maxval: 0.05 },
+        },
+        maskZero: false,
+      },
+    ],
     ["relu", layers.relu(), { maxValue: null, negativeSlope: 0, threshold: 0 }],
     ["leakyRelu", layers.leakyRelu(), { negativeSlope: 0.3 }],
     ["elu", layers.elu(), { alpha: 1 }],
@@ -91,6 +104,14 @@ describe("wrong options", () => {
     [
       () => layers.dense({ units: 1, kernelInitializer: "he" }),
       'dense: unknown kernelInitializer "he"; known: ',
+    ],
+    [
+      () => layers.embedding({ inputDim: 0, outputDim: 3 }),
+      "embedding: expected inputDim to be an integer of at least 1, got 0",
+    ],
+    [
+      () => layers.embedding({ inputDim: 7 } as never),
+      "embedding: expected outputDim to be an integer of at least 1, got undefined",
     ],
     [() => layers.dense({ units: 1, inputShape: 4 as never }), "dense, inputShape: expected a shape"],
     [

@@ -1,0 +1,91 @@
+// Embedding: a table of vectors, one for each id. Its gradient adds up by id, so that training a large table reads and
+// writes only what the batch names, apart from the zeros of the rest.
+
+import { checkBoolean, checkInteger, checkOptions } from "../core/options.ts";
+import type { Value } from "../graph/graph.ts";
+import type { Variable } from "../graph/variable.ts";
+import type { Initializer, InitializerLike } from "../initializers/initializer.ts";
+import { resolveInitializer, serializeInitializer } from "../initializers/resolve.ts";
+import { cast, gather, notEqual } from "../ops/index.ts";
+import { LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
+import { labelOf } from "./options.ts";
+import { UnaryLayer } from "./unary.ts";
+
+export interface EmbeddingOptions extends LayerOptions {
+  /** Size of the vocabulary: ids are in [0, inputDim). */
+  inputDim: number;
+  /** Length of a vector. */
+  outputDim: number;
+  /** Default "uniform", which is "randomUniform": from -0.05 to 0.05. */
+  embeddingsInitializer?: InitializerLike;
+  /** Whether id 0 is padding: later layers get a mask without it. Default false. */
+  maskZero?: boolean;
+}
+
+const EMBEDDING_OPTIONS = [
+  ...LAYER_OPTIONS,
+  "inputDim",
+  "outputDim",
+  "embeddingsInitializer",
+  "maskZero",
+] as const;
+
+/** Weight: embeddings [inputDim, outputDim]. */
+export class Embedding extends UnaryLayer {
+  static readonly className = "Embedding";
+  readonly inputDim: number;
+  readonly outputDim: number;
+  readonly maskZero: boolean;
+  embeddings!: Variable;
+  private readonly embeddingsInitializer: Initializer;
+
+  constructor(options: EmbeddingOptions) {
+    const where = labelOf("embedding", options);
+    const given = checkOptions(where, options, EMBEDDING_OPTIONS);
+    super(given);
+    this.inputDim = checkInteger(where, "inputDim", given.inputDim, 1);
+    this.outputDim = checkInteger(where, "outputDim", given.outputDim, 1);
+    this.maskZero = checkBoolean(where, "maskZero", given.maskZero ?? false);
+    this.supportsMasking = this.maskZero;
+    this.embeddingsInitializer = resolveInitializer(
+      where,
+      "embeddingsInitializer",
+      given.embeddingsInitializer ?? "uniform",
+    );
+  }
+
+  override build(): void {
+    this.embeddings = this.addWeight({
+      name: "embeddings",
+      shape: [this.inputDim, this.outputDim],
+      initializer: this.embeddingsInitializer,
+    });
+  }
+
+  override call(ids: Value): Value {
+    return gather(this.embeddings, cast(ids, "int32"));
+  }
+
+  override computeMask(ids: Value): Value | null {
+    return this.maskZero ? notEqual(ids, 0) : null;
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return {
+      ...super.getConfig(),
+      inputDim: this.inputDim,
+      outputDim: this.outputDim,
+      embeddingsInitializer: serializeInitializer(this.embeddingsInitializer),
+      maskZero: this.maskZero,
+    };
+  }
+}
+
+/**
+ * The vectors of ids: int32 [batch, ...] -> [batch, ..., outputDim]. Ids of another type are cast to int32. An id outside
+ * [0, inputDim) rejects the run.
+ * @example layers.embedding({ inputDim: 10000, outputDim: 64 })   // [32, 80] -> [32, 80, 64]
+ */
+export function embedding(options: EmbeddingOptions): Embedding {
+  return new Embedding(options);
+}
