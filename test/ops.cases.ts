@@ -2,6 +2,7 @@
 // them: gradients against finite differences, native against plain evaluation on every CPU level, passes on and off.
 // Adding an op means adding its case to a file of test/cases; test/ops/values.test.ts fails for an op without one.
 
+import { attentionCases } from "./cases/attention.ts";
 import type { OpCase } from "./cases/case.ts";
 import { composedCases } from "./cases/composed.ts";
 import { compositeCases } from "./cases/composite.ts";
@@ -20,5 +21,6 @@ export const cases: readonly OpCase[] = [
   ...productCases,
   ...convCases,
   ...compositeCases,
+  ...attentionCases,
   ...composedCases,
 ];

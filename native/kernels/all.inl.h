@@ -10,6 +10,7 @@
 #include "random.inl.h"
 #include "reduce.inl.h"
 #include "softmax.inl.h"
+#include "attention.inl.h"  // after softmax: shares its rows
 #include "optimizer.inl.h"  // after softmax: shares its partial stores
 
 namespace myelin::MYELIN_LEVEL {

@@ -15,6 +15,7 @@
 
 #include "../cpu.h"
 #include "../opcodes.h"
+#include "attention.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "move.h"

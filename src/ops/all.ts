@@ -3,6 +3,7 @@
 
 import type { Op } from "../graph/graph.ts";
 import * as arithmetic from "./arithmetic.ts";
+import * as attention from "./attention.ts";
 import { castOp } from "./cast.ts";
 import * as compare from "./compare.ts";
 import { constantOp } from "./constant.ts";
@@ -33,6 +34,7 @@ const records: readonly Op[] = [
   ...recordsOf(compare),
   ...recordsOf(move),
   ...recordsOf(softmax),
+  ...recordsOf(attention),
   castOp,
   constantOp,
   stopGradientOp,

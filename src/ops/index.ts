@@ -43,6 +43,7 @@ export {
   squaredDifference,
   subtract,
 } from "./arithmetic.ts";
+export { type AttentionOptions, attentionWeights, dotProductAttention } from "./attention.ts";
 export {
   equal,
   greater,

@@ -100,7 +100,8 @@ export function withSeedGenerator<T>(generator: SeedGenerator, fn: () => T): T {
 /** A SeedGenerator moves on with every run; a number gives the same draw every time. */
 export type Seed = SeedGenerator | number;
 
-function keyAndCounter(seed: Seed | undefined): [key: Value, counter: Value, stream: number] {
+/** What the draws of this trace take: the key, the counter of runs, and a stream no other draw has. */
+export function keyAndCounter(seed: Seed | undefined): [key: Value, counter: Value, stream: number] {
   if (typeof seed === "number") {
     const key = tensor(Int32Array.from(splitSeed(checkInteger("random", "seed", seed))));
     return [constant(key), scalar(0, "int32"), 0];

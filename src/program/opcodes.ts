@@ -16,6 +16,13 @@ export interface Opcode {
 const opcode = (name: string, attrs: Readonly<Record<string, AttrKind>> = {}): Opcode => ({ name, attrs });
 
 const CONV = { strides: "list", before: "list", after: "list", dilations: "list", groups: "int" } as const;
+const ATTENTION = {
+  isCausal: "bool",
+  mask: "bool",
+  stream: "int",
+  scale: "float",
+  rate: "float",
+} as const;
 
 export const OPCODES: readonly Opcode[] = [
   // A chain of elementwise micro-ops with broadcasting inputs and optional trailing reductions. Carries single elementwise ops too.
@@ -60,6 +67,10 @@ export const OPCODES: readonly Opcode[] = [
   // logits [.., classes], labels [.., classes]: loss [..], log-sum-exp [..].
   opcode("softmaxCrossEntropy"),
   opcode("softmaxCrossEntropyGrad"),
+  // q [B, T, H, D], k [B, S, K, D], v [B, S, K, E], mask bool of rank 4 where `mask`, key int32 [2] and counter int32 [] where
+  // rate > 0: result [B, T, H, E], log-sum-exp [B, T, H]. And its gradient from the same and (lse, g, delta): dq, dk, dv.
+  opcode("dotProductAttention", ATTENTION),
+  opcode("dotProductAttentionGrad", ATTENTION),
   // learningRate [], then n times (p, g) or (p, g, velocity): see ops/updates.ts.
   opcode("sgdUpdate", { momentum: "float", nesterov: "bool", weightDecay: "float" }),
   // learningRate [], iteration int32 [], then n times (p, g, m, v).
