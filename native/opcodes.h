@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = -578874913;
+constexpr int32_t kOpcodeHash = 1905877701;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -44,6 +44,8 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(sparseSoftmaxCrossEntropyGrad, "") \
   X(softmaxCrossEntropy, "") \
   X(softmaxCrossEntropyGrad, "") \
+  X(dotProductAttention, "bbiff") \
+  X(dotProductAttentionGrad, "bbiff") \
   X(sgdUpdate, "fbf") \
   X(adamUpdate, "ffff")
 
@@ -119,7 +121,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 30;
+constexpr int32_t kOpcodeCount = 32;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,
