@@ -358,9 +358,9 @@ class Decoder {
 
   std::unique_ptr<Chain> read_chain(Reader& body, const StepSpec& spec) {
     auto chain = std::make_unique<Chain>();
-    // A matmul's first two inputs come in as one, the product.
+    // The first two inputs of a product (matmul, convolution) come in as one, its result.
     const int64_t inputs =
-        static_cast<int64_t>(spec.inputs.size()) - (spec.opcode == Opcode::matmul ? 1 : 0);
+        static_cast<int64_t>(spec.inputs.size()) - (spec.opcode == Opcode::elementwise ? 0 : 1);
     chain->inputs = body.word("the inputs of a chain");
     EXPECT(chain->inputs == inputs && inputs > 0, "expected a chain of %lld inputs, got %d",
            static_cast<long long>(inputs), chain->inputs);

@@ -34,6 +34,9 @@ export interface Plan {
   readonly arenaBytes: number;
 }
 
+/** Ops that touch each element many times over. */
+const PRODUCTS = new Set(["matmul", "conv", "convInputGrad", "convKernelGrad"]);
+
 /** Flattens and checks a Program. Throws INVALID_PROGRAM naming the step. */
 export function planCalls(program: Program): Plan {
   program.tensors.forEach((t, i) => {
@@ -184,8 +187,7 @@ class StepPlanner {
     for (const t of this.temporaries)
       if (outputs.includes(t.operand)) t.block.last = Math.max(t.block.last, this.clock);
     const elements = [...inputs, ...outputs].reduce((sum, o) => sum + o.length, 0);
-    // A product touches each element many times over.
-    const cost = op.name === "matmul" ? elements * 64 : elements;
+    const cost = PRODUCTS.has(op.name) ? elements * 64 : elements;
     this.calls.push({ op, inputs, outputs, context, where, cost });
   }
 

@@ -48,6 +48,8 @@ export interface Op<A extends Attrs = Attrs> {
     inputs: readonly TensorType[],
     attrs: A,
   ) => readonly (readonly [output: number, input: number])[];
+  /** True: takes an elementwise chain as attribute `body`, whose first input is the op's own result; the others follow the op's inputs. */
+  readonly takesBody?: boolean;
   /** False: has no pure value (random draws still are pure; their counter is an input). Default true. */
   readonly pure?: boolean;
 }

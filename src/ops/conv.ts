@@ -4,7 +4,7 @@
 import { MyelinError } from "../core/errors.ts";
 import { checkInteger, checkOneOf, checkOptions } from "../core/options.ts";
 import { formatShape, type Shape, type TensorType } from "../core/shape.ts";
-import type { EvaluateContext, Op, Value } from "../graph/graph.ts";
+import type { Graph, Op, Value } from "../graph/graph.ts";
 import { emit } from "../graph/trace.ts";
 import { evaluateConv, evaluateConvInputGrad, evaluateConvKernelGrad } from "./conv-eval.ts";
 import {
@@ -18,12 +18,15 @@ import {
   sizesOption,
   transposedAxis,
 } from "./conv-shape.ts";
+import { evaluateWithBody, inferWithBody } from "./fused.ts";
 import { type Operand, toFloat } from "./operand.ts";
 import { checkArity, checkDTypes, record, shapeError } from "./record.ts";
 import { reshape } from "./shape.ts";
 
+/** `body`: elementwise epilogue made by the fuse pass. */
+type ForwardAttrs = ConvAttrs & { body?: Graph };
 /** `size`: spatial shape of the image, which strides leave open. */
-type InputGradAttrs = ConvAttrs & { size: readonly number[] };
+type InputGradAttrs = ForwardAttrs & { size: readonly number[] };
 /** `kernelSize`: spatial shape of the kernel, likewise. */
 type KernelGradAttrs = ConvAttrs & { kernelSize: readonly number[] };
 
@@ -35,25 +38,32 @@ const shared = ({ strides, before, after, dilations, groups }: ConvAttrs): ConvA
   groups,
 });
 
+function twoFloats(inputs: readonly TensorType[], where: string): [Shape, Shape] {
+  if (inputs.length < 2) checkArity(where, inputs, 2);
+  checkDTypes(where, inputs.slice(0, 2), ["float32"]);
+  return [inputs[0]!.shape, inputs[1]!.shape];
+}
+
 const float32 = (shape: Shape): TensorType => ({ shape, dtype: "float32" });
 
 /** x [N, *S, Cin], kernel [*K, Cin / groups, Cout] -> [N, *O, Cout]: sums of what the kernel, not turned round, sees. */
-export const convOp: Op = record<ConvAttrs>({
+export const convOp: Op = record<ForwardAttrs>({
   name: "conv",
   kind: "primitive",
+  takesBody: true,
   infer(inputs, attrs, where) {
-    checkArity(where, inputs, 2);
-    checkDTypes(where, inputs, ["float32"]);
-    return [float32(convOutputShape(inputs[0]!.shape, inputs[1]!.shape, attrs, where))];
+    const [x, kernel] = twoFloats(inputs, where);
+    const result = float32(convOutputShape(x, kernel, attrs, where));
+    return inferWithBody(attrs.body, result, inputs, 2, where);
   },
   gradient({ grads, inputs, attrs }) {
     const [g, x, kernel] = [grads[0]!, inputs[0]!, inputs[1]!];
     return [inputGrad(g, kernel, attrs, x), kernelGrad(x, g, attrs, kernel)];
   },
-  evaluate([x, kernel], [y], context) {
-    const [xType, kernelType] = context.inputTypes as [TensorType, TensorType];
-    const s = liftConv(xType.shape, kernelType.shape, context.outputTypes[0]!.shape, context.attrs);
-    evaluateConv(s, x!, kernel!, y!);
+  evaluate(inputs, outputs, { attrs, inputTypes, outputTypes }) {
+    const { shape } = attrs.body?.inputs[0] ?? outputTypes[0]!;
+    const s = liftConv(inputTypes[0]!.shape, inputTypes[1]!.shape, shape, attrs);
+    evaluateWithBody(attrs.body, inputs, 2, outputs, (y) => evaluateConv(s, inputs[0]!, inputs[1]!, y));
   },
 });
 
@@ -61,10 +71,9 @@ export const convOp: Op = record<ConvAttrs>({
 export const convInputGradOp: Op = record<InputGradAttrs>({
   name: "convInputGrad",
   kind: "primitive",
+  takesBody: true,
   infer(inputs, attrs, where) {
-    checkArity(where, inputs, 2);
-    checkDTypes(where, inputs, ["float32"]);
-    const [dy, kernel] = [inputs[0]!.shape, inputs[1]!.shape];
+    const [dy, kernel] = twoFloats(inputs, where);
     checkRanks(where, dy, kernel);
     const dx = [dy[0]!, ...attrs.size, kernel.at(-2)! * attrs.groups];
     const made = convOutputShape(dx, kernel, attrs, where);
@@ -72,16 +81,18 @@ export const convInputGradOp: Op = record<InputGradAttrs>({
       const text = `expected dy ${formatShape(made)} for ${formatShape(dx)} and ${formatShape(kernel)}`;
       throw shapeError(where, `${text}, got ${formatShape(dy)}`);
     }
-    return [float32(dx)];
+    return inferWithBody(attrs.body, float32(dx), inputs, 2, where);
   },
   gradient({ grads, inputs, attrs }) {
     const [g, dy, kernel] = [grads[0]!, inputs[0]!, inputs[1]!];
     return [emit(convOp, [g, kernel], shared(attrs))[0]!, kernelGrad(g, dy, attrs, kernel)];
   },
-  evaluate([dy, kernel], [dx], context: EvaluateContext<InputGradAttrs>) {
-    const [dyType, kernelType] = context.inputTypes as [TensorType, TensorType];
-    const s = liftConv(context.outputTypes[0]!.shape, kernelType.shape, dyType.shape, context.attrs);
-    evaluateConvInputGrad(s, dy!, kernel!, dx!);
+  evaluate(inputs, outputs, { attrs, inputTypes, outputTypes }) {
+    const { shape } = attrs.body?.inputs[0] ?? outputTypes[0]!;
+    const s = liftConv(shape, inputTypes[1]!.shape, inputTypes[0]!.shape, attrs);
+    evaluateWithBody(attrs.body, inputs, 2, outputs, (dx) =>
+      evaluateConvInputGrad(s, inputs[0]!, inputs[1]!, dx),
+    );
   },
 });
 
@@ -91,8 +102,7 @@ export const convKernelGradOp: Op = record<KernelGradAttrs>({
   kind: "primitive",
   infer(inputs, attrs, where) {
     checkArity(where, inputs, 2);
-    checkDTypes(where, inputs, ["float32"]);
-    const [x, dy] = [inputs[0]!.shape, inputs[1]!.shape];
+    const [x, dy] = twoFloats(inputs, where);
     checkRanks(where, x, [...attrs.kernelSize, 1, 1]);
     const kernel = [...attrs.kernelSize, Math.floor(x.at(-1)! / attrs.groups), dy.at(-1) ?? 0];
     const made = convOutputShape(x, kernel, attrs, where);
@@ -106,9 +116,8 @@ export const convKernelGradOp: Op = record<KernelGradAttrs>({
     const [g, x, dy] = [grads[0]!, inputs[0]!, inputs[1]!];
     return [inputGrad(dy, g, attrs, x), emit(convOp, [x, g], shared(attrs))[0]!];
   },
-  evaluate([x, dy], [dkernel], context: EvaluateContext<KernelGradAttrs>) {
-    const [xType, dyType] = context.inputTypes as [TensorType, TensorType];
-    const s = liftConv(xType.shape, context.outputTypes[0]!.shape, dyType.shape, context.attrs);
+  evaluate([x, dy], [dkernel], { attrs, inputTypes, outputTypes }) {
+    const s = liftConv(inputTypes[0]!.shape, outputTypes[0]!.shape, inputTypes[1]!.shape, attrs);
     evaluateConvKernelGrad(s, x!, dy!, dkernel!);
   },
 });

@@ -5,7 +5,7 @@ import { allocateHost, type HostArray } from "../core/dtype.ts";
 import { internal } from "../core/errors.ts";
 import { formatType, type Shape, sameType, sizeOf, type TensorType } from "../core/shape.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { record } from "./record.ts";
+import { checkArity, record } from "./record.ts";
 
 /** Output types of a body on these inputs. The passes that make bodies keep them in step. */
 export function inferBody(body: Graph, inputs: readonly TensorType[], where: string): readonly TensorType[] {
@@ -32,6 +32,37 @@ export function evaluateBody(body: Graph, inputs: readonly HostArray[], outputs:
   body.outputs.forEach((v, i) => {
     if (data.get(v) !== outputs[i]) outputs[i]!.set(data.get(v)!); // an input passed through, or an output listed twice
   });
+}
+
+/** Types of an op that may carry a body: those of the body, or the op's own result. Checks the number of inputs too. */
+export function inferWithBody(
+  body: Graph | undefined,
+  result: TensorType,
+  inputs: readonly TensorType[],
+  own: number,
+  where: string,
+): readonly TensorType[] {
+  if (body) return inferBody(body, [result, ...inputs.slice(own)], where);
+  checkArity(where, inputs, own);
+  return [result];
+}
+
+/** Evaluates such an op: `evaluate` fills the result, which the body, if there is one, goes over. */
+export function evaluateWithBody(
+  body: Graph | undefined,
+  inputs: readonly HostArray[],
+  own: number,
+  outputs: readonly HostArray[],
+  evaluate: (result: HostArray) => void,
+): void {
+  if (!body) {
+    evaluate(outputs[0]!);
+    return;
+  }
+  const double = [...inputs, ...outputs].some((a) => a instanceof Float64Array);
+  const result = allocate(body.inputs[0]!, double);
+  evaluate(result);
+  evaluateBody(body, [result, ...inputs.slice(own)], outputs);
 }
 
 function allocate(type: TensorType, double: boolean): HostArray {

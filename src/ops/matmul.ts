@@ -1,7 +1,6 @@
 // Matrix products, batched with broadcasting. Float32 only: other dtypes are cast.
 
 import type { HostArray } from "../core/dtype.ts";
-import { MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkOptions } from "../core/options.ts";
 import {
   broadcastShapes,
@@ -13,7 +12,7 @@ import {
 } from "../core/shape.ts";
 import type { Graph, Op, Value } from "../graph/graph.ts";
 import { emit } from "../graph/trace.ts";
-import { evaluateBody, inferBody } from "./fused.ts";
+import { evaluateWithBody, inferWithBody } from "./fused.ts";
 import { gemm } from "./gemm.ts";
 import { type Operand, toFloat } from "./operand.ts";
 import { checkDTypes, formatTypes, record, shapeError } from "./record.ts";
@@ -53,6 +52,7 @@ function sizes(a: Shape, b: Shape, { transA, transB }: MatmulAttrs, where: strin
 export const matmulOp: Op = record<MatmulAttrs>({
   name: "matmul",
   kind: "primitive",
+  takesBody: true,
   infer(inputs, attrs, where) {
     const [a, b] = inputs as [TensorType, TensorType];
     if (!(a?.shape.length >= 2 && b?.shape.length >= 2)) {
@@ -61,11 +61,7 @@ export const matmulOp: Op = record<MatmulAttrs>({
     checkDTypes(where, [a, b], ["float32"]);
     const { m, n, batch } = sizes(a.shape, b.shape, attrs, where);
     const product: TensorType = { shape: [...batch, m, n], dtype: "float32" };
-    if (attrs.body) return inferBody(attrs.body, [product, ...inputs.slice(2)], where);
-    if (inputs.length !== 2) {
-      throw new MyelinError("INVALID_ARGUMENT", `${where}: expected 2 inputs, got ${inputs.length}`);
-    }
-    return [product];
+    return inferWithBody(attrs.body, product, inputs, 2, where);
   },
   gradient({ grads, inputs, attrs }) {
     const [g, a, b] = [grads[0]!, inputs[0]!, inputs[1]!];
@@ -83,16 +79,13 @@ export const matmulOp: Op = record<MatmulAttrs>({
     const [a, b] = inputs as [HostArray, HostArray];
     const [aShape, bShape] = [inputTypes[0]!.shape, inputTypes[1]!.shape];
     const { m, n, k, batch } = sizes(aShape, bShape, attrs, "matmul");
-    const count = sizeOf(batch) * m * n;
-    const y = outputs[0]!;
-    const c = !attrs.body ? y : y instanceof Float64Array ? new Float64Array(count) : new Float32Array(count);
     const [aAt, bAt] = [batchOffsets(aShape, batch, m * k), batchOffsets(bShape, batch, k * n)];
-    for (let i = 0; i < aAt.length; i++) {
-      const [aPart, bPart] = [part(a, aAt[i]!, m * k), part(b, bAt[i]!, k * n)];
-      gemm(aPart, bPart, part(c, i * m * n, m * n), m, n, k, attrs.transA, attrs.transB);
-    }
-    if (!attrs.body) return;
-    evaluateBody(attrs.body, [c, ...inputs.slice(2)], outputs);
+    evaluateWithBody(attrs.body, inputs, 2, outputs, (c) => {
+      for (let i = 0; i < aAt.length; i++) {
+        const [aPart, bPart] = [part(a, aAt[i]!, m * k), part(b, bAt[i]!, k * n)];
+        gemm(aPart, bPart, part(c, i * m * n, m * n), m, n, k, attrs.transA, attrs.transB);
+      }
+    });
   },
 });
 

@@ -24,7 +24,7 @@ export interface Unit {
   readonly shape: Shape | undefined;
   /** First axis its reductions fold; undefined without any. */
   readonly reducesFrom: number | undefined;
-  /** The matrix product whose epilogue this is. */
+  /** The matrix product or convolution whose epilogue this is. */
   readonly product: Node | undefined;
   /** How many instructions the chain has: reductions and the product are none. */
   readonly instructions: number;
@@ -127,7 +127,7 @@ export class Clusters {
     });
   }
 
-  /** Makes a chain the epilogue of a matrix product, if that may be. */
+  /** Makes a chain the epilogue of a product, if that may be. */
   joinProduct(product: Unit, chain: Unit): boolean {
     const result = product.nodes[0]!.outputs[0]!;
     if (!chain.shape || chain.product || !sameShape(chain.shape, result.shape)) return false;

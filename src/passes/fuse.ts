@@ -1,5 +1,5 @@
 // fuse: elementwise nodes that iterate over the same shape run as one `fused` step, tile by tile, so that what passes
-// between them never leaves the cache; a chain on a matrix product becomes its epilogue. Small chains join even when they
+// between them never leaves the cache; a chain on a matrix product or convolution becomes its epilogue. Small chains join even when they
 // have nothing to do with each other: for them the number of steps is what costs.
 
 import { sameShape, sizeOf } from "../core/shape.ts";
@@ -79,7 +79,7 @@ function takeIntoProducts(graph: Graph, clusters: Clusters): void {
   const states = new Set(graph.outputs.filter((_, i) => graph.updates[i] !== undefined));
   for (const node of clusters.nodes) {
     const product = node.outputs[0]!;
-    if (node.op.name !== "matmul" || node.attrs.body || product.dtype !== "float32") continue;
+    if (!node.op.takesBody || node.attrs.body || product.dtype !== "float32") continue;
     const readers = [...new Set(clusters.readersOf(product).map((r) => clusters.unitOf(r)))];
     const chains = readers.filter((u) => !clusters.outputsOf(u).some((v) => states.has(v)));
     const whole = chains.filter((u) => !clusters.isNeededOutside(product, u));

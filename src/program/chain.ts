@@ -1,4 +1,4 @@
-// Chains: the body of a fused elementwise step or of a matmul epilogue, as the micro-op list both engines understand.
+// Chains: the body of a fused elementwise step or of the epilogue of a product, as the micro-op list both engines understand.
 // Body graphs hold elementwise nodes only, and may end in reductions (sum, max, min, prod) over trailing axes.
 
 import type { DType } from "../core/dtype.ts";

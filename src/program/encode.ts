@@ -82,7 +82,7 @@ function encodeStep(words: number[], program: Program, step: Step): void {
   );
 }
 
-/** Elementwise ops and fused steps share one opcode; a matmul's body becomes a chain. */
+/** Elementwise ops and fused steps share one opcode; the body of a product becomes a chain. */
 function nativeForm(program: Program, step: Step): { name: string; attrs: Record<string, unknown> } {
   const types = step.inputs.map((t) => program.tensors[t]!);
   const output = program.tensors[step.outputs[0]!]!;
@@ -93,10 +93,10 @@ function nativeForm(program: Program, step: Step): { name: string; attrs: Record
       name: "elementwise",
       attrs: { body: chainOf(step.attrs.body as Graph, step.attrs.shape as number[]) },
     };
-  if (step.op.name === "matmul" && step.attrs.body) {
+  if (step.op.takesBody && step.attrs.body) {
     const body = step.attrs.body as Graph;
-    // A body iterates over the product, its first input.
-    return { name: "matmul", attrs: { ...step.attrs, body: chainOf(body, body.inputs[0]!.shape) } };
+    // A body iterates over the op's own result, its first input.
+    return { name: step.op.name, attrs: { ...step.attrs, body: chainOf(body, body.inputs[0]!.shape) } };
   }
   return { name: step.op.name, attrs: step.attrs };
 }

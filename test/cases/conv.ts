@@ -1,10 +1,11 @@
 // Convolutions and their gradients.
 
 import type { Shape, TensorType } from "../../src/core/shape.ts";
+import type { Graph } from "../../src/graph/graph.ts";
 import { emit, trace } from "../../src/graph/trace.ts";
-import { convInputGradOp, convKernelGradOp } from "../../src/ops/conv.ts";
+import { convInputGradOp, convKernelGradOp, convOp } from "../../src/ops/conv.ts";
 import * as ops from "../../src/ops/index.ts";
-import { caseList } from "./case.ts";
+import { caseList, NONE } from "./case.ts";
 
 const { cases, add } = caseList();
 
@@ -111,6 +112,32 @@ for (const { note, x, kernel, options } of [...SETTINGS, ...LARGE]) {
     { terms: product(y.shape.slice(0, -1)) },
     { note, second },
   );
+}
+
+for (const { x, kernel, options } of LARGE.slice(0, 4)) {
+  const y = trace((a, w) => [ops.conv(a!, w!, options)], [x, kernel].map(float32)).graph.outputs[0]!;
+  const attrs = { ...y.node!.attrs, size: x.slice(1, -1) };
+  const taps = product(kernel.slice(0, -2));
+  const note = `with a body ${x}`;
+  add(
+    "conv",
+    (a, w, b) => emit(convOp, [a!, w!, b!], { ...attrs, body: biasAndRelu(y.shape) }),
+    [[{ shape: x }, { shape: kernel }, { shape: [y.shape.at(-1)!] }]],
+    { terms: taps * kernel.at(-2)! + 1 },
+    { ...NONE, note },
+  );
+  add(
+    "convInputGrad",
+    (dy, w, b) => emit(convInputGradOp, [dy!, w!, b!], { ...attrs, body: biasAndRelu(x) }),
+    [[{ shape: y.shape }, { shape: kernel }, { shape: [x.at(-1)!] }]],
+    { terms: taps * kernel.at(-1)! + 1 },
+    { ...NONE, note },
+  );
+}
+
+/** relu(result + bias). */
+function biasAndRelu(shape: Shape): Graph {
+  return trace((p, b) => [ops.relu(ops.add(p!, b!))], [float32(shape), float32([shape.at(-1)!])]).graph;
 }
 
 add(

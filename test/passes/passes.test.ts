@@ -441,6 +441,22 @@ describe("fuse", () => {
     `);
   });
 
+  it("takes bias, scale and activation into a convolution, and what follows its gradient", () => {
+    const graph = graphOf(
+      (x, w, b, s) => {
+        const y = ops.relu(ops.multiply(ops.add(ops.conv(x, w, { padding: "same" }), b), s));
+        const dx = ops.convTranspose(y, w, { padding: "same" });
+        return [ops.multiply(dx, ops.cast(ops.greater(x, 0), "float32"))];
+      },
+      f32(2, 5, 5, 3),
+      f32(3, 3, 3, 4),
+      f32(4),
+      f32(4),
+    );
+    const steps = fuse(graph).nodes.filter((n) => n.op.name !== "constant");
+    expect(steps.map((n) => n.op.name)).toEqual(["conv", "convInputGrad"]);
+  });
+
   it("hands out the product itself where it is needed elsewhere", () => {
     const graph = graphOf(
       (x, w) => {
