@@ -11,6 +11,7 @@
 #include "reduce.inl.h"
 #include "softmax.inl.h"
 #include "attention.inl.h"  // after softmax: shares its rows
+#include "winograd.inl.h"
 #include "optimizer.inl.h"  // after softmax: shares its partial stores
 
 namespace myelin::MYELIN_LEVEL {

@@ -23,6 +23,7 @@
 #include "random.h"
 #include "reduce.h"
 #include "softmax.h"
+#include "winograd.h"
 
 namespace myelin {
 
