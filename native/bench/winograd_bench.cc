@@ -1,6 +1,7 @@
 // Winograd's convolution against this machine's multiply-add peak, in flops of the direct
 // convolution (so that over 100 % is possible), and its error in norm against sums in double.
 //   winograd_bench [--level avx2] [--threads 2] [--shape n,h,w,in,out] [--seconds 0.1]
+//                  [--way 2|4|grad]
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -107,7 +108,8 @@ double error(const Winograd& w, const std::vector<float>& x, const std::vector<f
   return std::sqrt(wrong / norm);
 }
 
-void bench(const KernelTable& kernels, ThreadPool& pool, Winograd w, double seconds, double peak) {
+void bench(const KernelTable& kernels, ThreadPool& pool, Winograd w, double seconds, double peak,
+           const std::string& way) {
   const auto x = noise(w.batch * w.height * w.width * w.in, 1), kernel = noise(9 * w.in * w.out, 2);
   const auto dy = noise(w.batch * w.out_height * w.out_width * w.out, 3);
   std::vector<float> y(dy.size()), dkernel(kernel.size());
@@ -123,6 +125,7 @@ void bench(const KernelTable& kernels, ThreadPool& pool, Winograd w, double seco
     std::fflush(stdout);
   };
   for (const int tile : {2, 4}) {
+    if (!way.empty() && way != std::to_string(tile)) continue;
     w.tile = tile;
     std::vector<float> packed(winograd_kernel_floats(kernels, w));
     std::vector<float> workspace(winograd_workspace_bytes(kernels, w, pool.threads()) / 4);
@@ -136,6 +139,7 @@ void bench(const KernelTable& kernels, ThreadPool& pool, Winograd w, double seco
     report(tile == 2 ? "F(2x2)" : "F(4x4)", took, error(w, x, kernel, y));
     report(tile == 2 ? "F(2x2)+pack" : "F(4x4)+pack", took + packing, 0);
   }
+  if (!way.empty() && way != "grad") return;
   std::vector<float> workspace(winograd_kernel_grad_workspace_bytes(kernels, w, pool.threads()) / 4);
   report("kernel grad", time(seconds, [&] {
            winograd_kernel_grad(kernels, pool, w, x.data(), dy.data(), dkernel.data(),
@@ -159,7 +163,7 @@ Winograd shape(int64_t batch, int64_t height, int64_t width, int64_t in, int64_t
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string level = "avx512";
+  std::string level = "avx512", way;
   int threads = 0;
   double seconds = 0.1;
   std::vector<Winograd> shapes = {
@@ -169,6 +173,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string arg = argv[i];
     if (arg == "--level") level = argv[i + 1];
+    if (arg == "--way") way = argv[i + 1];
     if (arg == "--threads") threads = std::atoi(argv[i + 1]);
     if (arg == "--seconds") seconds = std::atof(argv[i + 1]);
     if (arg == "--shape") {
@@ -185,7 +190,7 @@ int main(int argc, char** argv) {
     for (int t = 1; t <= usable_cores(); t *= 2) {
       if (threads != 0 && t != threads) continue;
       ThreadPool pool(t);
-      for (const Winograd& w : shapes) bench(*kernels, pool, w, seconds, peak);
+      for (const Winograd& w : shapes) bench(*kernels, pool, w, seconds, peak, way);
     }
   }
   return 0;
