@@ -28,8 +28,8 @@ int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 int64_t plane_floats(int64_t floats) { return (ceil_div(floats, 16) | 1) * 16; }
 
 struct Plan {
-  int n;              // size of an input tile
-  int64_t planes;     // n * n
+  int n;                       // size of an input tile
+  int64_t planes;              // n * n
   int64_t tile_rows, tiles_x;  // rows of tiles in all images, tiles in a row
   int64_t in_row, out_row;     // floats of a transformed tile in one plane
   int64_t rows, blocks;        // rows of tiles in a block
@@ -54,9 +54,7 @@ Plan make_plan(const KernelTable& kernels, const Winograd& w, int tile) {
   return p;
 }
 
-bool is_empty(const Winograd& w) {
-  return w.batch * w.out_height * w.out_width * w.out == 0;
-}
+bool is_empty(const Winograd& w) { return w.batch * w.out_height * w.out_width * w.out == 0; }
 
 // Where a tile lies in an image of these sizes, if its first pixel is (row, column).
 WinogradTile tile_at(int64_t row, int64_t column, int size, int64_t height, int64_t width,
@@ -67,8 +65,7 @@ WinogradTile tile_at(int64_t row, int64_t column, int size, int64_t height, int6
   const auto to = [&](int64_t at, int64_t length) {
     return static_cast<int32_t>(std::clamp<int64_t>(length - at, 0, size));
   };
-  return {width * channels, channels,          from(row),
-          to(row, height),  from(column),      to(column, width)};
+  return {width * channels, channels, from(row), to(row, height), from(column), to(column, width)};
 }
 
 // One row of tiles: calls fn(image, first output row, first output column, index in the row).

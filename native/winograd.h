@@ -27,7 +27,8 @@ struct Winograd {
 
 // The transformed kernel, ready for the products: its size, and making it. `transposed`: kernel is
 // [3, 3, out, in] and turned by 180 degrees, as the gradient of a convolution's input needs (in and
-// out are those of `w`, so of the transformed kernel). `scratch`: 9 * in * out floats if transposed.
+// out are those of `w`, so of the transformed kernel). `scratch`: 9 * in * out floats if
+// transposed.
 size_t winograd_kernel_floats(const KernelTable& kernels, const Winograd& w);
 void winograd_pack_kernel(const KernelTable& kernels, ThreadPool& pool, const Winograd& w,
                           const float* kernel, bool transposed, float* scratch, float* packed);

@@ -115,11 +115,12 @@ void bench(const KernelTable& kernels, ThreadPool& pool, Winograd w, double seco
   std::vector<float> y(dy.size()), dkernel(kernel.size());
   const double flop = 18.0 * static_cast<double>(w.in) * static_cast<double>(dy.size());
   const auto report = [&](const char* what, double took, double wrong) {
-    std::printf("%-8s %dt %4lld x %3lld x %3lld x %4lld to %4lld  %-12s %9.1f us %8.1f GFLOP/s %6.1f %%",
-                kernels.level, pool.threads(), static_cast<long long>(w.batch),
-                static_cast<long long>(w.height), static_cast<long long>(w.width),
-                static_cast<long long>(w.in), static_cast<long long>(w.out), what, took * 1e6,
-                1e-9 * flop / took, 100e-9 * flop / took / peak / pool.threads());
+    std::printf(
+        "%-8s %dt %4lld x %3lld x %3lld x %4lld to %4lld  %-12s %9.1f us %8.1f GFLOP/s %6.1f %%",
+        kernels.level, pool.threads(), static_cast<long long>(w.batch),
+        static_cast<long long>(w.height), static_cast<long long>(w.width),
+        static_cast<long long>(w.in), static_cast<long long>(w.out), what, took * 1e6,
+        1e-9 * flop / took, 100e-9 * flop / took / peak / pool.threads());
     if (wrong > 0) std::printf("  error %.1e", wrong);
     std::printf("\n");
     std::fflush(stdout);
@@ -140,11 +141,15 @@ void bench(const KernelTable& kernels, ThreadPool& pool, Winograd w, double seco
     report(tile == 2 ? "F(2x2)+pack" : "F(4x4)+pack", took + packing, 0);
   }
   if (!way.empty() && way != "grad") return;
-  std::vector<float> workspace(winograd_kernel_grad_workspace_bytes(kernels, w, pool.threads()) / 4);
-  report("kernel grad", time(seconds, [&] {
-           winograd_kernel_grad(kernels, pool, w, x.data(), dy.data(), dkernel.data(),
-                                workspace.data());
-         }), 0);
+  std::vector<float> workspace(winograd_kernel_grad_workspace_bytes(kernels, w, pool.threads()) /
+                               4);
+  report("kernel grad",
+         time(seconds,
+              [&] {
+                winograd_kernel_grad(kernels, pool, w, x.data(), dy.data(), dkernel.data(),
+                                     workspace.data());
+              }),
+         0);
 }
 
 Winograd shape(int64_t batch, int64_t height, int64_t width, int64_t in, int64_t out, int64_t pad) {
@@ -167,8 +172,8 @@ int main(int argc, char** argv) {
   int threads = 0;
   double seconds = 0.1;
   std::vector<Winograd> shapes = {
-      shape(128, 26, 26, 32, 64, 0),  shape(64, 32, 32, 16, 16, 1), shape(64, 16, 16, 32, 32, 1),
-      shape(64, 8, 8, 64, 64, 1),     shape(1, 56, 56, 64, 64, 1),  shape(1, 28, 28, 128, 128, 1),
+      shape(128, 26, 26, 32, 64, 0), shape(64, 32, 32, 16, 16, 1), shape(64, 16, 16, 32, 32, 1),
+      shape(64, 8, 8, 64, 64, 1),    shape(1, 56, 56, 64, 64, 1),  shape(1, 28, 28, 128, 128, 1),
       shape(1, 14, 14, 256, 256, 1), shape(1, 7, 7, 512, 512, 1),  shape(32, 14, 14, 256, 256, 1)};
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string arg = argv[i];
@@ -178,7 +183,8 @@ int main(int argc, char** argv) {
     if (arg == "--seconds") seconds = std::atof(argv[i + 1]);
     if (arg == "--shape") {
       long long n = 0, h = 0, w = 0, in = 0, out = 0;
-      if (std::sscanf(argv[i + 1], "%lld,%lld,%lld,%lld,%lld", &n, &h, &w, &in, &out) != 5) return 2;
+      if (std::sscanf(argv[i + 1], "%lld,%lld,%lld,%lld,%lld", &n, &h, &w, &in, &out) != 5)
+        return 2;
       shapes = {shape(n, h, w, in, out, 1)};
     }
   }

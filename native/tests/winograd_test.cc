@@ -80,8 +80,8 @@ std::vector<float> convolve(const KernelTable& kernels, ThreadPool& pool, const 
 
 std::vector<float> kernel_grad(const KernelTable& kernels, ThreadPool& pool, const Winograd& w,
                                const std::vector<float>& x, const std::vector<float>& dy) {
-  std::vector<float> workspace(
-      winograd_kernel_grad_workspace_bytes(kernels, w, pool.threads()) / 4, NAN);
+  std::vector<float> workspace(winograd_kernel_grad_workspace_bytes(kernels, w, pool.threads()) / 4,
+                               NAN);
   std::vector<float> dkernel(kernel_size(w), NAN);
   winograd_kernel_grad(kernels, pool, w, x.data(), dy.data(), dkernel.data(), workspace.data());
   return dkernel;
@@ -166,7 +166,8 @@ TEST(winograd_same_bits_for_any_threads) {
   ThreadPool one(1), three(3);
   for (const KernelTable* kernels : test::levels()) {
     for (const int tile : {2, 4}) {
-      for (const Winograd& w : {shape(30, 9, 9, 33, 40, 1, tile), shape(1, 7, 9, 70, 40, 1, tile)}) {
+      for (const Winograd& w :
+           {shape(30, 9, 9, 33, 40, 1, tile), shape(1, 7, 9, 70, 40, 1, tile)}) {
         std::vector<float> x(image_size(w)), kernel(kernel_size(w)), dy(output_size(w));
         test::fill_noise(x, 1);
         test::fill_noise(kernel, 2);

@@ -263,9 +263,10 @@ export abstract class LayerBase {
     return currentSeedGenerator().nextSeed();
   }
 
-  /** The automatic name before numbers: the class's name in camelCase. */
+  /** The automatic name before numbers: the class's name as its factory has it, `dense`, `conv2dTranspose`. */
   protected baseName(): string {
-    return this.className.charAt(0).toLowerCase() + this.className.slice(1);
+    const name = this.className.replace(/(?<=\d)D(?![a-z])/, "d");
+    return name.charAt(0).toLowerCase() + name.slice(1);
   }
 
   /** Where we are for error messages: the path of layers being traced, or this layer's name. */

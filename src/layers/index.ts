@@ -1,11 +1,15 @@
 // The `layers` namespace of the public API: a function for each layer, and the classes behind them.
 
 export * from "./activation.ts";
+export * from "./conv.ts";
+export * from "./conv-transpose.ts";
 export * from "./core.ts";
 export * from "./dense.ts";
+export * from "./depthwise-conv.ts";
 export * from "./embedding.ts";
 export { type Mask, maskOf, setMask } from "./mask.ts";
 export * from "./masking.ts";
 export * from "./merging.ts";
 export * from "./regularization.ts";
 export * from "./reshaping.ts";
+export * from "./separable-conv.ts";

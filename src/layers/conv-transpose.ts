@@ -1,0 +1,119 @@
+// y = activation(convTranspose(x, kernel) + b): the gradient of a convolution by its image, which makes images larger:
+// [batch, *spatial, channels] -> [batch, *spatial', filters]. "valid" gives (size - 1) * stride + max(kernel, stride), "same"
+// size * stride.
+
+import { MyelinError } from "../core/errors.ts";
+import { checkInteger, checkOptions } from "../core/options.ts";
+import type { Value } from "../graph/graph.ts";
+import type { Variable } from "../graph/variable.ts";
+import type { Initializer } from "../initializers/initializer.ts";
+import { serializeInitializer } from "../initializers/resolve.ts";
+import { type Sizes, sizesOption } from "../ops/conv-shape.ts";
+import * as ops from "../ops/index.ts";
+import { CONV_OPTIONS, ConvBase, type ConvLayerOptions, type KernelOptions } from "./conv-base.ts";
+import { labelOf } from "./options.ts";
+import type { BatchShape } from "./symbolic.ts";
+
+export interface ConvTransposeOptions extends ConvLayerOptions, KernelOptions {
+  /** Elements added at the end of each axis, less than its stride. Without it sizes are as above. */
+  outputPadding?: Sizes | null;
+}
+
+/** Weights: kernel [*kernelSize, filters, channels], bias [filters]. */
+abstract class ConvTranspose extends ConvBase {
+  readonly filters: number;
+  readonly outputPadding: readonly number[] | null;
+  kernel!: Variable;
+  private readonly kernelInitializer: Initializer;
+
+  constructor(factory: string, axes: number, options: ConvTransposeOptions) {
+    const where = labelOf(factory, options);
+    const known = [...CONV_OPTIONS, "filters", "outputPadding", "kernelInitializer"] as const;
+    const given = checkOptions(where, options, known);
+    super(where, axes, given, ["valid", "same"]);
+    this.filters = checkInteger(where, "filters", given.filters, 1);
+    const { outputPadding = null } = given;
+    this.outputPadding =
+      outputPadding === null ? null : sizesOption(where, "outputPadding", outputPadding, axes, 0);
+    if (this.outputPadding?.some((p, axis) => p >= this.strides[axis]!)) {
+      throw new MyelinError(
+        "INVALID_OPTION",
+        `${where}: expected outputPadding below strides, got outputPadding [${this.outputPadding}] and strides [${this.strides}]`,
+      );
+    }
+    this.kernelInitializer = this.initializer(
+      "kernelInitializer",
+      given.kernelInitializer ?? "glorotUniform",
+    );
+    this.checkStridesAndDilation();
+  }
+
+  override build(inputShape: BatchShape): void {
+    const channels = this.readChannels(inputShape);
+    this.kernel = this.addWeight({
+      name: "kernel",
+      shape: [...this.kernelSize, this.filters, channels],
+      initializer: this.kernelInitializer,
+    });
+    this.addBias(this.filters);
+  }
+
+  override call(x: Value): Value {
+    this.checkImage(x, true);
+    const y = ops.convTranspose(x, this.kernel, {
+      strides: this.strides,
+      padding: this.padding as "valid" | "same",
+      ...(this.outputPadding && { outputPadding: this.outputPadding }),
+      dilations: this.dilationRate,
+    });
+    return this.finish(y);
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return {
+      ...super.getConfig(),
+      filters: this.filters,
+      outputPadding: this.outputPadding,
+      kernelInitializer: serializeInitializer(this.kernelInitializer),
+    };
+  }
+}
+
+export class Conv1DTranspose extends ConvTranspose {
+  static readonly className = "Conv1DTranspose";
+  constructor(options: ConvTransposeOptions) {
+    super("conv1dTranspose", 1, options);
+  }
+}
+
+export class Conv2DTranspose extends ConvTranspose {
+  static readonly className = "Conv2DTranspose";
+  constructor(options: ConvTransposeOptions) {
+    super("conv2dTranspose", 2, options);
+  }
+}
+
+export class Conv3DTranspose extends ConvTranspose {
+  static readonly className = "Conv3DTranspose";
+  constructor(options: ConvTransposeOptions) {
+    super("conv3dTranspose", 3, options);
+  }
+}
+
+/** Transposed convolution over a sequence: [batch, steps, channels] -> [batch, steps', filters]. */
+export function conv1dTranspose(options: ConvTransposeOptions): Conv1DTranspose {
+  return new Conv1DTranspose(options);
+}
+
+/**
+ * Transposed convolution over images: [batch, height, width, channels] -> [batch, height', width', filters].
+ * @example layers.conv2dTranspose({ filters: 16, kernelSize: 3, strides: 2, padding: "same" })   // twice as large
+ */
+export function conv2dTranspose(options: ConvTransposeOptions): Conv2DTranspose {
+  return new Conv2DTranspose(options);
+}
+
+/** Transposed convolution over volumes: [batch, depth, height, width, channels] -> [batch, ..., filters]. */
+export function conv3dTranspose(options: ConvTransposeOptions): Conv3DTranspose {
+  return new Conv3DTranspose(options);
+}
