@@ -7,8 +7,11 @@
 #include "gemm.inl.h"
 #include "gemm_pack.inl.h"
 #include "move.inl.h"
+#include "pool.inl.h"
+#include "pool_grad.inl.h"  // after pool: shares its windows
 #include "random.inl.h"
 #include "reduce.inl.h"
+#include "resample.inl.h"
 #include "softmax.inl.h"
 #include "attention.inl.h"  // after softmax: shares its rows
 #include "winograd.inl.h"

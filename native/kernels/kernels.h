@@ -20,8 +20,10 @@
 #include "gemm.h"
 #include "move.h"
 #include "optimizer.h"
+#include "pool.h"
 #include "random.h"
 #include "reduce.h"
+#include "resample.h"
 #include "softmax.h"
 #include "winograd.h"
 

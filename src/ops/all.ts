@@ -14,8 +14,10 @@ import { fusedOp } from "./fused.ts";
 import { gatherOp, scatterAddOp } from "./gather.ts";
 import { matmulOp } from "./matmul.ts";
 import * as move from "./move.ts";
+import * as pool from "./pool.ts";
 import { bitsToUniformOp, randomBitsOp } from "./random.ts";
 import { argmaxOp, argminOp, maxOp, minOp, prodOp, sumOp } from "./reduce.ts";
+import { resizeGradOp, resizeOp } from "./resize.ts";
 import { cumsumOp, sortOp } from "./scan.ts";
 import * as softmax from "./softmax.ts";
 import { adamUpdateOp, sgdUpdateOp } from "./updates.ts";
@@ -35,6 +37,7 @@ const records: readonly Op[] = [
   ...recordsOf(move),
   ...recordsOf(softmax),
   ...recordsOf(attention),
+  ...recordsOf(pool),
   castOp,
   constantOp,
   stopGradientOp,
@@ -55,6 +58,8 @@ const records: readonly Op[] = [
   argminOp,
   cumsumOp,
   sortOp,
+  resizeOp,
+  resizeGradOp,
   sgdUpdateOp,
   adamUpdateOp,
 ];

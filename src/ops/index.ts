@@ -105,6 +105,13 @@ export { dot, type MatmulOptions, matmul, outer } from "./matmul.ts";
 export type { Operand } from "./operand.ts";
 export { toValue } from "./operand.ts";
 export {
+  adaptiveAveragePool,
+  adaptiveMaxPool,
+  averagePool,
+  maxPool,
+  type PoolOptions,
+} from "./pool.ts";
+export {
   currentSeedGenerator,
   type Seed,
   SeedGenerator,
@@ -129,6 +136,7 @@ export {
   sum,
   variance,
 } from "./reduce.ts";
+export { type Interpolation, resize } from "./resize.ts";
 export { argsort, cumsum, type SortOptions, sort, topK } from "./scan.ts";
 export {
   arange,

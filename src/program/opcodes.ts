@@ -58,6 +58,16 @@ export const OPCODES: readonly Opcode[] = [
   opcode("iota"),
   // key int32 [2], counter int32 []: random words, see core/random.ts.
   opcode("randomBits", { stream: "int" }),
+  // Images [batch, 1 to 3 spatial sizes, channels]; windows as in ops/windows.ts. outputs: maxima, and their places in the
+  // windows (uint8 up to 256 elements, int32 above). The gradients' outputs are images again.
+  opcode("maxPool", { pool: "list", strides: "list", before: "list" }),
+  opcode("maxPoolGrad", { pool: "list", strides: "list", before: "list" }), // dy, places
+  opcode("maxPoolGather", { pool: "list", strides: "list", before: "list" }), // image, places
+  opcode("averagePool", { pool: "list", strides: "list", before: "list" }),
+  opcode("averagePoolGrad", { pool: "list", strides: "list", before: "list" }),
+  // [batch, height, width, channels]; see ops/resize.ts.
+  opcode("resize", { bilinear: "bool", antialias: "bool" }),
+  opcode("resizeGrad", { bilinear: "bool", antialias: "bool" }),
   // Over the last axis.
   opcode("softmax"),
   opcode("logSoftmax"),

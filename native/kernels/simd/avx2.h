@@ -218,6 +218,16 @@ MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
       _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
 }
+MYELIN_INLINE VecI load_u8_partial(const uint8_t* p, int64_t n) {
+  alignas(8) uint8_t bytes[8] = {};
+  for (int64_t i = 0; i < n; ++i) bytes[i] = p[i];
+  return load_u8(bytes);
+}
+MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
+  alignas(8) uint8_t bytes[8];
+  store_u8(bytes, a);
+  for (int64_t i = 0; i < n; ++i) p[i] = bytes[i];
+}
 
 }  // namespace
 }  // namespace myelin::MYELIN_LEVEL

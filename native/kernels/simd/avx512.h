@@ -227,6 +227,12 @@ MYELIN_INLINE VecI load_u8(const uint8_t* p) {
 MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
 }
+MYELIN_INLINE VecI load_u8_partial(const uint8_t* p, int64_t n) {
+  return {_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_n(n).v, p))};
+}
+MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
+  _mm_mask_storeu_epi8(p, first_n(n).v, _mm512_cvtepi32_epi8(a.v));
+}
 
 }  // namespace
 }  // namespace myelin::MYELIN_LEVEL

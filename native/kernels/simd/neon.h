@@ -198,6 +198,16 @@ MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
   const uint32_t packed = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
   __builtin_memcpy(p, &packed, 4);
 }
+MYELIN_INLINE VecI load_u8_partial(const uint8_t* p, int64_t n) {
+  uint8_t bytes[4] = {};
+  for (int64_t i = 0; i < n; ++i) bytes[i] = p[i];
+  return load_u8(bytes);
+}
+MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
+  uint8_t bytes[4];
+  store_u8(bytes, a);
+  for (int64_t i = 0; i < n; ++i) p[i] = bytes[i];
+}
 
 }  // namespace
 }  // namespace myelin::MYELIN_LEVEL

@@ -259,10 +259,25 @@ MYELIN_INLINE void transpose(Vec* r) {
   r[3].v = RawF{a[3], b[3], c[3], d[3]};
 }
 
-// Bytes: kLanes of them, widened without sign; storing keeps the low eight bits of each lane.
+// Bytes: kLanes of them or the first n, widened without sign; storing keeps the low eight bits of
+// each lane.
 MYELIN_INLINE VecI load_u8(const uint8_t* p) { return {RawI{p[0], p[1], p[2], p[3]}}; }
 MYELIN_INLINE void store_u8(uint8_t* p, VecI a) {
   for (int i = 0; i < 4; ++i) p[i] = static_cast<uint8_t>(a.v[i]);
+}
+MYELIN_INLINE VecI load_u8_partial(const uint8_t* p, int64_t n) {
+  RawI r = {0, 0, 0, 0};
+  if (n > 0) r[0] = p[0];
+  if (n > 1) r[1] = p[1];
+  if (n > 2) r[2] = p[2];
+  if (n > 3) r[3] = p[3];
+  return {r};
+}
+MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
+  if (n > 0) p[0] = static_cast<uint8_t>(a.v[0]);
+  if (n > 1) p[1] = static_cast<uint8_t>(a.v[1]);
+  if (n > 2) p[2] = static_cast<uint8_t>(a.v[2]);
+  if (n > 3) p[3] = static_cast<uint8_t>(a.v[3]);
 }
 
 }  // namespace
