@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = 1905877701;
+constexpr int32_t kOpcodeHash = -548603978;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -38,6 +38,13 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(scatterAdd, "i") \
   X(iota, "") \
   X(randomBits, "i") \
+  X(maxPool, "lll") \
+  X(maxPoolGrad, "lll") \
+  X(maxPoolGather, "lll") \
+  X(averagePool, "lll") \
+  X(averagePoolGrad, "lll") \
+  X(resize, "bb") \
+  X(resizeGrad, "bb") \
   X(softmax, "") \
   X(logSoftmax, "") \
   X(sparseSoftmaxCrossEntropy, "") \
@@ -121,7 +128,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 32;
+constexpr int32_t kOpcodeCount = 39;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

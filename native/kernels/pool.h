@@ -1,6 +1,7 @@
-// Contracts of pooling over channels-last images [batch, depth, height, width, channels]; images with
-// fewer spatial sizes have ones in front. Windows are those of src/ops/windows.ts. Rows are runs of
-// width * channels elements, of all images one after another; they may be split among calls.
+// Contracts of pooling over channels-last images [batch, depth, height, width, channels]; images
+// with fewer spatial sizes have ones in front. Windows are those of src/ops/windows.ts. Rows are
+// runs of width * channels elements, of all images one after another; they may be split among
+// calls.
 #ifndef MYELIN_KERNELS_POOL_H_
 #define MYELIN_KERNELS_POOL_H_
 

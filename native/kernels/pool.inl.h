@@ -1,6 +1,6 @@
 // Pooling forward; contracts in pool.h. A window is folded for up to four vectors of channels at a
-// time, which stay in registers while its rows pass by. Fewer channels than a quarter of a vector are
-// first sorted into columns, so that lanes hold outputs.
+// time, which stay in registers while its rows pass by. Fewer channels than a quarter of a vector
+// are first sorted into columns, so that lanes hold outputs.
 
 namespace myelin::MYELIN_LEVEL {
 namespace {
@@ -153,8 +153,8 @@ struct PoolWindow {
 };
 
 template <int kVectors, bool kPartial, class Fold>
-MYELIN_INLINE void fold_window(const PoolShape& s, const Fold& fold, const PoolWindow& w, float scale,
-                               int64_t at, int64_t c, int64_t n) {
+MYELIN_INLINE void fold_window(const PoolShape& s, const Fold& fold, const PoolWindow& w,
+                               float scale, int64_t at, int64_t c, int64_t n) {
   typename Fold::template State<kVectors, kPartial> state;
   const int64_t row = s.axis[2].in * s.channels, count = w.width.end - w.width.begin;
   const float* plane = w.image + (w.depth.begin * s.axis[1].in + w.height.begin) * row +
@@ -210,9 +210,10 @@ MYELIN_INLINE void fold_outputs(const PoolShape& s, const Fold& fold, PoolWindow
 
 constexpr int64_t kPoolColumn = 256, kPoolBuffer = 16 * kPoolColumn;
 
-// Few channels: the elements that outputs begin .. end - 1 meet at one place of their windows become
-// a column of a buffer, and the fold sees the buffer as one window whose channels are (output,
-// channel). The windows must be whole along the width and have kPoolBuffer / 64 places at most.
+// Few channels: the elements that outputs begin .. end - 1 meet at one place of their windows
+// become a column of a buffer, and the fold sees the buffer as one window whose channels are
+// (output, channel). The windows must be whole along the width and have kPoolBuffer / 64 places at
+// most.
 template <class Fold>
 MYELIN_INLINE void fold_columns(const PoolShape& s, const Fold& fold, const PoolWindow& w,
                                 int64_t row, int64_t begin, int64_t end) {
@@ -238,8 +239,7 @@ MYELIN_INLINE void fold_columns(const PoolShape& s, const Fold& fold, const Pool
       for (int64_t h = w.height.begin; h < w.height.end; ++h) {
         const int64_t line = (d * s.axis[1].in + h) * width.in;
         for (int64_t k = 0; k < width.pool; ++k) {
-          const float* p =
-              w.image + (line + first * width.stride - width.before + k) * s.channels;
+          const float* p = w.image + (line + first * width.stride - width.before + k) * s.channels;
           for (int64_t o = 0; o < count; ++o, p += step) {
             for (int64_t c = 0; c < s.channels; ++c) *to++ = p[c];
           }

@@ -1,6 +1,6 @@
-// Pooling backward; contracts in pool.h. Works row by row of the image, so that rows can be split and
-// each element is written once, by the sum over the outputs that cover it, in their order. Windows
-// that do not overlap are walked output by output.
+// Pooling backward; contracts in pool.h. Works row by row of the image, so that rows can be split
+// and each element is written once, by the sum over the outputs that cover it, in their order.
+// Windows that do not overlap are walked output by output.
 
 namespace myelin::MYELIN_LEVEL {
 namespace {
@@ -39,14 +39,14 @@ MYELIN_INLINE void move_cover(const PoolAxis& a, int64_t i, PoolCover& cover) {
 }
 MYELIN_INLINE PoolCover cover_of(const PoolAxis& a, int64_t i) {
   if (a.stride == 0) return {i * a.out / a.in, ((i + 1) * a.out + a.in - 1) / a.in - 1};
-  const int64_t before_first = i + a.before - a.pool;  // the start of the last window that ends at i
+  const int64_t before_first =
+      i + a.before - a.pool;  // the start of the last window that ends at i
   const int64_t last = (i + a.before) / a.stride;
   return {before_first < 0 ? 0 : before_first / a.stride + 1, last < a.out ? last : a.out - 1};
 }
 
 MYELIN_INLINE float pool_scale(const PoolRange& d, const PoolRange& h, const PoolRange& w) {
-  return 1.0f /
-         static_cast<float>((d.end - d.begin) * (h.end - h.begin) * (w.end - w.begin));
+  return 1.0f / static_cast<float>((d.end - d.begin) * (h.end - h.begin) * (w.end - w.begin));
 }
 
 MYELIN_INLINE void fill_zero(float* p, int64_t n) {
@@ -81,9 +81,8 @@ MYELIN_INLINE void spread_row(const PoolShape& s, const Term& term, const PoolRa
     int64_t c = 0;
     for (; s.channels - c >= kLanes; c += kLanes) {
       for (int64_t i = 0; i < count; ++i) {
-        store(to + i * s.channels + c, term.template give<false>(at + c, kLanes,
-                                                                 first + static_cast<int32_t>(i),
-                                                                 scale));
+        store(to + i * s.channels + c,
+              term.template give<false>(at + c, kLanes, first + static_cast<int32_t>(i), scale));
       }
     }
     const int64_t n = s.channels - c;
@@ -103,8 +102,8 @@ struct PoolCovers {
 
 // kVectors vectors of one input's channels: the sum over its outputs.
 template <int kVectors, bool kPartial, class Term>
-MYELIN_INLINE void collect(const PoolShape& s, const Term& term, const PoolCovers& covers, int64_t c,
-                           int64_t n, float* dx) {
+MYELIN_INLINE void collect(const PoolShape& s, const Term& term, const PoolCovers& covers,
+                           int64_t c, int64_t n, float* dx) {
   const PoolAxis &depth = s.axis[0], &height = s.axis[1], &width = s.axis[2];
   Vec sum[kVectors];
   MYELIN_UNROLL
@@ -131,16 +130,17 @@ MYELIN_INLINE void collect(const PoolShape& s, const Term& term, const PoolCover
 }
 
 template <class Term>
-MYELIN_INLINE void pool_grad_rows(const PoolShape& s, const Term& term, int64_t first, int64_t count,
-                                  float* dx) {
+MYELIN_INLINE void pool_grad_rows(const PoolShape& s, const Term& term, int64_t first,
+                                  int64_t count, float* dx) {
   const PoolAxis &depth = s.axis[0], &height = s.axis[1], &width = s.axis[2];
   const int64_t row_size = width.in * s.channels;
-  const bool apart = depth.stride >= depth.pool && height.stride >= height.pool &&
-                     width.stride >= width.pool;
+  const bool apart =
+      depth.stride >= depth.pool && height.stride >= height.pool && width.stride >= width.pool;
   for (int64_t row = first; row < first + count; ++row) {
     const PoolRow at = pool_row(row, depth.in, height.in);
-    PoolCovers covers = {at.image, at.depth, at.height, 0, cover_of(depth, at.depth),
-                         cover_of(height, at.height), {0, -1}};
+    PoolCovers covers = {
+        at.image, at.depth, at.height, 0, cover_of(depth, at.depth), cover_of(height, at.height),
+        {0, -1}};
     float* to = dx + row * row_size;
     if (covers.depths.last < covers.depths.first || covers.heights.last < covers.heights.first) {
       fill_zero(to, row_size);

@@ -1,5 +1,5 @@
-// Separable resampling; contract in resample.h. An output row first sums its input rows, contiguous in
-// memory whatever the channels, and then that sum's columns.
+// Separable resampling; contract in resample.h. An output row first sums its input rows, contiguous
+// in memory whatever the channels, and then that sum's columns.
 
 namespace myelin::MYELIN_LEVEL {
 namespace {

@@ -64,8 +64,8 @@ void require_index(const char* name, const TensorView& index, const TensorView& 
           std::string(name) + ": the index has another dtype");
 }
 
-// Calls fn(first, count) over the rows of the images or of the outputs, in pieces sized by the larger
-// of both.
+// Calls fn(first, count) over the rows of the images or of the outputs, in pieces sized by the
+// larger of both.
 template <class F>
 void each_rows(const RunContext& context, const Pooling& p, bool of_image, const F& fn) {
   const PoolAxis *d = &p.shape.axis[0], *h = &p.shape.axis[1], *w = &p.shape.axis[2];
@@ -108,11 +108,11 @@ class MaxPoolGradPlan final : public StepPlan {
     auto* dx = static_cast<float*>(outputs[0]);
     each_rows(context, pooling_, true, [&](int64_t first, int64_t count) {
       if (pooling_.small_index) {
-        context.kernels.max_pool_grad_u8(
-            pooling_.shape, dy, static_cast<const uint8_t*>(inputs[1]), first, count, dx);
+        context.kernels.max_pool_grad_u8(pooling_.shape, dy, static_cast<const uint8_t*>(inputs[1]),
+                                         first, count, dx);
       } else {
-        context.kernels.max_pool_grad_i32(
-            pooling_.shape, dy, static_cast<const int32_t*>(inputs[1]), first, count, dx);
+        context.kernels.max_pool_grad_i32(pooling_.shape, dy,
+                                          static_cast<const int32_t*>(inputs[1]), first, count, dx);
       }
     });
   }
@@ -130,8 +130,8 @@ class MaxPoolGatherPlan final : public StepPlan {
     auto* y = static_cast<float*>(outputs[0]);
     each_rows(context, pooling_, false, [&](int64_t first, int64_t count) {
       if (pooling_.small_index) {
-        context.kernels.max_pool_gather_u8(
-            pooling_.shape, x, static_cast<const uint8_t*>(inputs[1]), first, count, y);
+        context.kernels.max_pool_gather_u8(pooling_.shape, x,
+                                           static_cast<const uint8_t*>(inputs[1]), first, count, y);
       } else {
         context.kernels.max_pool_gather_i32(
             pooling_.shape, x, static_cast<const int32_t*>(inputs[1]), first, count, y);
@@ -151,9 +151,8 @@ class AveragePoolPlan final : public StepPlan {
            void* const* outputs) const override {
     const auto* x = static_cast<const float*>(inputs[0]);
     auto* y = static_cast<float*>(outputs[0]);
-    each_rows(context, pooling_, of_image_, [&](int64_t first, int64_t count) {
-      kernel_(pooling_.shape, x, first, count, y);
-    });
+    each_rows(context, pooling_, of_image_,
+              [&](int64_t first, int64_t count) { kernel_(pooling_.shape, x, first, count, y); });
   }
 
  private:

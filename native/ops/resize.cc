@@ -96,11 +96,11 @@ class ResizePlan final : public StepPlan {
     const int64_t grain = grain_of(std::max(columns_.in, columns_.out) * channels_ * 4);
     if (rows == 0 || channels_ == 0) return;
     context.pool.parallel_for((rows - 1) / grain + 1, [&](int64_t chunk, int worker) {
-      context.kernels.resample_rows(
-          rows_.view(), columns_.view(), channels_, static_cast<const float*>(inputs[0]),
-          chunk * grain, std::min(grain, rows - chunk * grain),
-          reinterpret_cast<float*>(context.workspace) + worker * buffer_,
-          static_cast<float*>(outputs[0]));
+      context.kernels.resample_rows(rows_.view(), columns_.view(), channels_,
+                                    static_cast<const float*>(inputs[0]), chunk * grain,
+                                    std::min(grain, rows - chunk * grain),
+                                    reinterpret_cast<float*>(context.workspace) + worker * buffer_,
+                                    static_cast<float*>(outputs[0]));
     });
   }
 

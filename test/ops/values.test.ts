@@ -61,6 +61,23 @@ const pattern = (...shape: number[]): Tensor =>
   );
 const conv2 = { before: [0, 0], after: [0, 0], dilations: [1, 1], strides: [1, 1], groups: 1 };
 
+/** One image of one channel. */
+const image = (rows: readonly (readonly number[])[]): NestedArray => [rows.map((r) => r.map((v) => [v]))];
+const picture = image([
+  [1, 5, 2],
+  [4, 3, 6],
+  [7, 0, 8],
+]);
+const pool2 = { pool: [2, 2], strides: [1, 1], before: [0, 0] };
+const places = tensor(
+  image([
+    [1, 3],
+    [2, 3],
+  ]),
+  undefined,
+  "uint8",
+);
+
 const rows: readonly Row[] = [
   ["negative", ops.negative, [[1, -2, 0.5]], [-1, 2, -0.5]],
   ["negative", ops.negative, [i32([-2147483648, 3])], [-2147483648, -3]],
@@ -790,6 +807,139 @@ const rows: readonly Row[] = [
     ],
   ],
   ["glu", (v) => ops.glu(v), [[2, 4, 0, 0]], [1, 2]],
+  // Pooling and resizing: PyTorch 2.13.
+  [
+    "maxPool",
+    (v) => ops.maxPool(v, 2, { strides: 1 }),
+    [picture],
+    image([
+      [5, 6],
+      [7, 8],
+    ]),
+  ],
+  [
+    "maxPool",
+    emitted("maxPool", { ...pool2, size: [2, 2] }),
+    [picture],
+    image([
+      [5, 6],
+      [7, 8],
+    ]),
+    image([
+      [1, 3],
+      [2, 3],
+    ]),
+  ],
+  ["maxPool", (v) => ops.adaptiveMaxPool(v, [2, 1]), [picture], image([[6], [8]])],
+  [
+    "maxPoolGrad",
+    emitted("maxPoolGrad", { ...pool2, size: [3, 3] }),
+    [
+      image([
+        [1, 2],
+        [3, 4],
+      ]),
+      places,
+    ],
+    image([
+      [0, 1, 0],
+      [0, 0, 2],
+      [3, 0, 4],
+    ]),
+  ],
+  [
+    "maxPoolGather",
+    emitted("maxPoolGather", { ...pool2, size: [2, 2] }),
+    [picture, places],
+    image([
+      [5, 6],
+      [7, 8],
+    ]),
+  ],
+  [
+    "averagePool",
+    (v) => ops.averagePool(v, 2, { strides: 1 }),
+    [picture],
+    image([
+      [3.25, 4],
+      [3.5, 4.25],
+    ]),
+  ],
+  [
+    "averagePool",
+    (v) => ops.averagePool(v, 2, { padding: "same" }),
+    [picture],
+    image([
+      [3.25, 4],
+      [3.5, 8],
+    ]),
+  ],
+  [
+    "averagePool",
+    (v) => ops.adaptiveAveragePool(v, 2),
+    [picture],
+    image([
+      [3.25, 4],
+      [3.5, 4.25],
+    ]),
+  ],
+  [
+    "averagePoolGrad",
+    emitted("averagePoolGrad", { ...pool2, size: [3, 3] }),
+    [
+      image([
+        [4, 8],
+        [0, 4],
+      ]),
+    ],
+    image([
+      [1, 3, 2],
+      [1, 4, 3],
+      [0, 1, 1],
+    ]),
+  ],
+  [
+    "resize",
+    (v) => ops.resize(v, [2, 4], { interpolation: "nearest" }),
+    [picture],
+    image([
+      [1, 5, 5, 2],
+      [7, 0, 0, 8],
+    ]),
+  ],
+  [
+    "resize",
+    (v) => ops.resize(v, [2, 4]),
+    [picture],
+    image([
+      [1.75, 3.46875, 3.9375, 3],
+      [6.25, 2.8125, 3.28125, 7.5],
+    ]),
+  ],
+  [
+    "resize",
+    (v) => ops.resize(v, [2, 2], { antialias: true }),
+    [picture],
+    image([
+      [2.921875, 3.78125],
+      [4.09375, 4.953125],
+    ]),
+  ],
+  [
+    "resizeGrad",
+    emitted("resizeGrad", { size: [3, 3], bilinear: true, antialias: false }),
+    [
+      image([
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+      ]),
+    ],
+    image([
+      [1.3125, 2.34375, 3.84375],
+      [2.25, 2.8125, 3.9375],
+      [5.4375, 6.09375, 7.96875],
+    ]),
+  ],
 ];
 
 /** Constants inside compositions are float32; all else is checked in double precision. */
