@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = -548603978;
+constexpr int32_t kOpcodeHash = -1681098380;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -53,8 +53,9 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(softmaxCrossEntropyGrad, "") \
   X(dotProductAttention, "bbiff") \
   X(dotProductAttentionGrad, "bbiff") \
-  X(sgdUpdate, "fbf") \
-  X(adamUpdate, "ffff")
+  X(sgdUpdate, "fbffbbfi") \
+  X(adamUpdate, "fffbffbbfi") \
+  X(squaredNorms, "")
 
 // X(name, arity)
 #define MYELIN_MICRO_OPS(X) \
@@ -128,7 +129,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 39;
+constexpr int32_t kOpcodeCount = 40;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

@@ -5,8 +5,10 @@
 Inputs are recorded too, so the tests need nothing but the files. Names are Keras's; the tests map them to ours.
 """
 
+import inspect
 import json
 import os
+import textwrap
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -141,8 +143,20 @@ def record_metrics(data):
     return out
 
 
+def keep_old_momentum(optimizer):
+    """On torch `momentum.value` is the very memory that the next line changes, so Keras's step goes on with the new
+    momentum where it means the old one; on JAX, and in the paper, it is the old one. Recorded as meant."""
+    source = textwrap.dedent(inspect.getsource(optimizer.update_step))
+    fixed = source.replace("momentum_old = momentum.value", "momentum_old = ops.copy(momentum.value)")
+    assert fixed != source
+    scope = {"ops": keras.ops}
+    exec(fixed, scope)
+    optimizer.update_step = scope["update_step"]
+
+
 def record_optimizers():
     O = keras.optimizers
+    keep_old_momentum(O.ScheduleFreeAdamW)
     x = float32(random.normal(size=(8, 3)))
     y = float32(random.normal(size=(8, 2)))
     weights = [
@@ -163,16 +177,76 @@ def record_optimizers():
         ("AdamW", {"learning_rate": 0.02}),
         ("RMSprop", {"learning_rate": 0.02}),
         ("RMSprop", {"learning_rate": 0.02, "momentum": 0.5, "centered": True, "rho": 0.8}),
+        ("Adam", {"learning_rate": 0.02, "amsgrad": True}),
+        ("AdamW", {"learning_rate": 0.02, "amsgrad": True, "use_ema": True, "ema_momentum": 0.8, "clipnorm": 0.4}),
+        ("Adadelta", {"learning_rate": 1.0}),
+        ("Adadelta", {"learning_rate": 0.5, "rho": 0.8, "epsilon": 1e-4, "weight_decay": 0.02}),
+        ("Adagrad", {"learning_rate": 0.05}),
+        ("Adagrad", {"learning_rate": 0.05, "initial_accumulator_value": 0.01, "epsilon": 1e-4, "clipvalue": 0.1}),
+        ("Adamax", {"learning_rate": 0.02}),
+        ("Adamax", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3, "weight_decay": 0.1}),
+        ("Nadam", {"learning_rate": 0.02}),
+        ("Nadam", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-4, "global_clipnorm": 0.5}),
+        ("Ftrl", {"learning_rate": 0.1}),
+        (
+            "Ftrl",
+            {
+                "learning_rate": 0.1,
+                "learning_rate_power": -0.7,
+                "initial_accumulator_value": 0.2,
+                "l1_regularization_strength": 0.05,
+                "l2_regularization_strength": 0.02,
+                "l2_shrinkage_regularization_strength": 0.1,
+                "beta": 0.1,
+            },
+        ),
+        ("Lion", {"learning_rate": 0.01}),
+        ("Lion", {"learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.9, "weight_decay": 0.1}),
+        ("Lamb", {"learning_rate": 0.02}),
+        ("Lamb", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-4, "weight_decay": 0.1}),
+        ("Adafactor", {"learning_rate": 0.05}),
+        ("Adafactor", {"learning_rate": 0.5, "beta_2_decay": -0.6, "epsilon_2": 0.5, "clip_threshold": 0.5}),
+        ("Muon", {"learning_rate": 0.02}),
+        (
+            "Muon",
+            {
+                "learning_rate": 0.02,
+                "nesterov": False,
+                "momentum": 0.8,
+                "ns_steps": 3,
+                "rms_rate": None,
+                "weight_decay": 0.1,
+                "adam_weight_decay": 0.05,
+                "adam_lr_ratio": 0.5,
+            },
+        ),
+        ("ScheduleFreeAdamW", {"learning_rate": 0.02}),
+        ("ScheduleFreeAdamW", {"learning_rate": 0.02, "warmup_steps": 4, "beta_1": 0.8, "weight_decay": 0.1}),
     ]
+    # What the base class adds, on an optimizer with a kernel for many tensors, and on one written with ops.
+    base = [
+        {"clipnorm": 0.3},
+        {"clipvalue": 0.05},
+        {"global_clipnorm": 0.5},
+        {"use_ema": True, "ema_momentum": 0.7},
+        {"use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 3, "weight_decay": 0.05},
+    ]
+    for options in base:
+        cases.append(("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, **options}))
+        cases.append(("Adam", {"learning_rate": 0.02, **options}))
+        cases.append(("RMSprop", {"learning_rate": 0.02, **options}))
+    cases.append(("SGD", {"learning_rate": 0.1, "use_ema": True, "ema_overwrite_frequency": 4, "global_clipnorm": 0.4}))
     runs = []
     for name, options in cases:
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, activation="tanh"), keras.layers.Dense(2)])
         model.set_weights(weights)
         model.compile(optimizer=getattr(O, name)(**options), loss="mse")
         losses = [float(model.train_on_batch(x, y)) for _ in range(10)]
-        runs.append(
-            {"name": name, "options": options, "losses": losses, "weights": [listed(w) for w in model.get_weights()]}
-        )
+        run = {"name": name, "options": options, "losses": losses, "weights": [listed(w) for w in model.get_weights()]}
+        if options.get("use_ema"):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            run["averages"] = [listed(w) for w in model.get_weights()]
+        runs.append(run)
     return {"x": listed(x), "y": listed(y), "weights": [listed(w) for w in weights], "runs": runs}
 
 

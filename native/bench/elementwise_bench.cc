@@ -202,11 +202,10 @@ std::vector<Case> cases() {
     }
   }
   const auto update = [&](const char* name, bool is_adam, const std::vector<Dims>& shapes) {
-    Case c = {name, is_adam ? plan_adamUpdate : plan_sgdUpdate, {view(kF, {})}, {}};
-    c.floats =
-        is_adam ? std::vector<float>{0.9f, 0.999f, 1e-7f, 0.0f} : std::vector<float>{0.9f, 0.0f};
-    if (is_adam) c.inputs.push_back(view(kI, {}));
-    if (!is_adam) c.ints = {0};
+    Case c = {name, is_adam ? plan_adamUpdate : plan_sgdUpdate, {view(kF, {}), view(kI, {})}, {}};
+    c.floats = is_adam ? std::vector<float>{0.9f, 0.999f, 1e-7f, 0.0f, 0.0f, 0.0f}
+                       : std::vector<float>{0.9f, 0.0f, 0.0f, 0.0f};
+    c.ints = {0, 0, 0, 0};
     for (const Dims& d : shapes) {
       const int inputs = is_adam ? 4 : 3;
       for (int i = 0; i < inputs; ++i) {
@@ -221,6 +220,7 @@ std::vector<Case> cases() {
   const std::vector<Dims> mlp = {{784, 512}, {512}, {512, 256}, {256}, {256, 10}, {10}};
   list.push_back(update("adam xor", true, xor_model));
   list.push_back(update("adam mlp", true, mlp));
+  list.push_back(update("adam [1M]", true, {{1 << 20}}));
   list.push_back(update("adam [16M]", true, {{kBig}}));
   list.push_back(update("sgd mlp", false, mlp));
   list.push_back(update("sgd [16M]", false, {{kBig}}));

@@ -171,7 +171,10 @@ inline ProgramBuilder everything() {
   const int rate = p.constant(f32({}), weights), gradient = p.arena(f32({3, 2}));
   p.step(Opcode::elementwise, {state}, {gradient},
          {1, 2, 3, 2, 1, 0, 1, 1, id(MicroOp::negative_f32), 0, 1, 0});
-  p.step(Opcode::sgdUpdate, {rate, state, gradient}, {state}, {bits(0), 0, bits(0)});
+  const int scale = p.arena(f32({1}));
+  p.step(Opcode::squaredNorms, {gradient}, {scale});
+  p.step(Opcode::sgdUpdate, {rate, counter, scale, state, gradient}, {state},
+         {bits(0), 0, bits(0), bits(0), 1, 0, bits(0), 0});
   return p;
 }
 

@@ -1,5 +1,8 @@
 // Optimizer updates against Keras's equations in double, several tensors at once, in place, several
 // steps.
+#include <algorithm>
+#include <iterator>
+
 #include "step_runner.h"
 
 namespace {
@@ -61,7 +64,8 @@ TEST(updates_adam) {
         want.insert(want.end(), {p1, m1, v1});
       }
       test::Step step = {plan_adamUpdate};
-      step.attr_floats = {0.9f, 0.999f, 1e-7f, decay};
+      step.attr_floats = {0.9f, 0.999f, 1e-7f, decay, 0.0f, 0.0f};
+      step.attr_ints = {0, 0, 0, 0};
       for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) step.in_place = in_place;
         test::each_level(step, inputs, outputs,
@@ -77,7 +81,8 @@ TEST(updates_adam) {
 // 1 - beta must be that of the decimal the user wrote: 0.001, not 1 - 0.999f = 0.000999987.
 TEST(updates_adam_beta_as_written) {
   test::Step step = {plan_adamUpdate};
-  step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f};
+  step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f, 0.0f};
+  step.attr_ints = {0, 0, 0, 0};
   const TensorView one = test::view(DType::kFloat32, {1});
   const Operand zero = test::floats({1}, {0.0f}), unit = test::floats({1}, {1.0f});
   test::each_level(step, {scalar(0.001f), count(0), zero, unit, zero, zero}, {one, one, one},
@@ -94,7 +99,7 @@ TEST(updates_sgd) {
     for (const bool nesterov : {false, true}) {
       for (const float decay : {0.0f, 0.1f}) {
         const double rate = static_cast<double>(0.05f), mu = static_cast<double>(momentum);
-        std::vector<Operand> inputs = {scalar(0.05f)};
+        std::vector<Operand> inputs = {scalar(0.05f), count(0)};
         std::vector<TensorView> outputs;
         std::vector<std::vector<double>> want;
         std::vector<std::pair<size_t, size_t>> in_place;
@@ -125,8 +130,8 @@ TEST(updates_sgd) {
           }
         }
         test::Step step = {plan_sgdUpdate};
-        step.attr_floats = {momentum, decay};
-        step.attr_ints = {nesterov};
+        step.attr_floats = {momentum, decay, 0.0f, 0.0f};
+        step.attr_ints = {nesterov, 0, 0, 0};
         for (int pass = 0; pass < 2; ++pass) {
           if (pass == 1) step.in_place = in_place;
           test::each_level(step, inputs, outputs,
@@ -140,11 +145,83 @@ TEST(updates_sgd) {
   }
 }
 
+// Scales, a bound, amsgrad and an average that takes the parameter's place in every fourth step.
+TEST(updates_adam_with_all) {
+  for (const int32_t iteration : {0, 2, 3}) {
+    const double rate = static_cast<double>(0.002f), clip = static_cast<double>(0.6f), keep = 0.8;
+    std::vector<float> scales;
+    for (size_t t = 0; t < std::size(kShapes); ++t)
+      scales.push_back(0.25f * static_cast<float>(t + 1));
+    std::vector<Operand> inputs = {scalar(0.002f), count(iteration),
+                                   test::floats({static_cast<int64_t>(scales.size())}, scales)};
+    std::vector<TensorView> outputs;
+    std::vector<std::vector<double>> want;
+    uint64_t seed = 200;
+    for (size_t t = 0; t < std::size(kShapes); ++t) {
+      const Dims& dims = kShapes[t];
+      const Operand p = test::noise_floats(dims, seed++), g = test::noise_floats(dims, seed++);
+      const Operand m = test::noise_floats(dims, seed++),
+                    v = positive(test::noise_floats(dims, seed++));
+      const Operand v_hat = positive(test::noise_floats(dims, seed++)),
+                    average = test::noise_floats(dims, seed++);
+      std::vector<double> p1, m1, v1, h1, a1;
+      const double n = iteration + 1.0;
+      const double alpha = rate * std::sqrt(1 - std::pow(0.999, n)) / (1 - std::pow(0.9, n));
+      for (int64_t i = 0; i < p.type.size; ++i) {
+        const auto at = [&](const Operand& x) { return static_cast<double>(x.data<float>()[i]); };
+        const double push = std::clamp(at(g) * static_cast<double>(scales[t]), -clip, clip);
+        m1.push_back(at(m) + (push - at(m)) * 0.1);
+        v1.push_back(at(v) + (push * push - at(v)) * 0.001);
+        h1.push_back(std::max(at(v_hat), v1.back()));
+        const double next = at(p) - m1.back() * alpha / (std::sqrt(h1.back()) + 1e-7);
+        a1.push_back(iteration == 0 ? next : at(average) * keep + next * (1 - keep));
+        p1.push_back(iteration == 3 ? a1.back() : next);
+      }
+      inputs.insert(inputs.end(), {p, g, m, v, v_hat, average});
+      outputs.insert(outputs.end(), {p.type, p.type, p.type, p.type, p.type});
+      want.insert(want.end(), {p1, m1, v1, h1, a1});
+    }
+    test::Step step = {plan_adamUpdate};
+    step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.6f, 0.8f};
+    step.attr_ints = {1, 1, 1, 4};
+    test::each_level(step, inputs, outputs,
+                     [&](const test::StepResult& result, const KernelTable& level) {
+                       for (size_t o = 0; o < want.size(); ++o)
+                         expect_near(result.outputs[o], want[o], level.level);
+                     });
+  }
+}
+
+TEST(updates_squared_norms) {
+  std::vector<Operand> inputs;
+  std::vector<double> want;
+  uint64_t seed = 300;
+  for (const Dims& dims : kShapes) {
+    inputs.push_back(test::noise_floats(dims, seed++));
+    want.push_back(0.0);
+    for (const float x : inputs.back().values<float>())
+      want.back() += static_cast<double>(x) * static_cast<double>(x);
+  }
+  test::Step step = {plan_squaredNorms};
+  test::each_level(step, inputs,
+                   {test::view(DType::kFloat32, {static_cast<int64_t>(inputs.size())})},
+                   [&](const test::StepResult& result, const KernelTable&) {
+                     for (size_t t = 0; t < want.size(); ++t)
+                       CHECK_NEAR(static_cast<double>(result.outputs[0].data<float>()[t]), want[t],
+                                  1e-6 * (want[t] + 1));
+                   });
+  const TensorView x = test::view(DType::kFloat32, {4}), i = test::view(DType::kInt32, {4});
+  const TensorView two = test::view(DType::kFloat32, {2}), three = test::view(DType::kFloat32, {3});
+  test::expect_refused(step, {x, x}, {three}, "a sum too many");
+  test::expect_refused(step, {x, i}, {two}, "an integer tensor");
+}
+
 TEST(updates_refuse) {
   const TensorView x = test::view(DType::kFloat32, {4}), one = test::view(DType::kFloat32, {});
   const TensorView n = test::view(DType::kInt32, {}), i = test::view(DType::kInt32, {4});
   test::Step adam = {plan_adamUpdate};
-  adam.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f};
+  adam.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f, 0.0f};
+  adam.attr_ints = {0, 0, 0, 0};
   adam.plan(test::spec_of(adam, {one, n, x, x, x, x}, {x, x, x}),
             {*test::levels()[0], 2});  // must not throw
   test::expect_refused(adam, {one}, {}, "no iteration");
@@ -155,14 +232,20 @@ TEST(updates_refuse) {
   test::expect_refused(adam, {one, n, x, x, x, i}, {x, x, x}, "an integer moment");
   test::expect_refused(adam, {one, n, x, x, x, x}, {x, x}, "two outputs");
   test::expect_refused(adam, {one, n, x, x, x, x}, {x, x, one}, "a small output");
+  adam.attr_ints = {0, 1, 0, 0};
+  adam.plan(test::spec_of(adam, {one, n, one, x, x, x, x}, {x, x, x}),
+            {*test::levels()[0], 2});  // must not throw
+  test::expect_refused(adam, {one, n, x, x, x, x, x}, {x, x, x}, "four scales for one tensor");
+  test::expect_refused(adam, {one, n, n, x, x, x, x}, {x, x, x}, "an integer scale");
+  test::expect_refused(adam, {one, n}, {}, "no scale");
   adam.attr_floats.pop_back();
-  test::expect_refused(adam, {one, n, x, x, x, x}, {x, x, x}, "three attributes");
+  test::expect_refused(adam, {one, n, x, x, x, x}, {x, x, x}, "an attribute missing");
   test::Step sgd = {plan_sgdUpdate};
-  sgd.attr_floats = {0.9f, 0.0f};
-  sgd.attr_ints = {0};
+  sgd.attr_floats = {0.9f, 0.0f, 0.0f, 0.0f};
+  sgd.attr_ints = {0, 0, 0, 0};
   test::expect_refused(sgd, {}, {}, "nothing");
-  test::expect_refused(sgd, {one, x, x}, {x}, "momentum without a velocity");
-  sgd.attr_floats = {0.0f, 0.0f};
-  test::expect_refused(sgd, {one, x, x}, {i}, "an integer output");
-  test::expect_refused(sgd, {one, x, x, x}, {x}, "half a pair");
+  test::expect_refused(sgd, {one, n, x, x}, {x}, "momentum without a velocity");
+  sgd.attr_floats = {0.0f, 0.0f, 0.0f, 0.0f};
+  test::expect_refused(sgd, {one, n, x, x}, {i}, "an integer output");
+  test::expect_refused(sgd, {one, n, x, x, x}, {x}, "half a pair");
 }

@@ -20,7 +20,7 @@ import { argmaxOp, argminOp, maxOp, minOp, prodOp, sumOp } from "./reduce.ts";
 import { resizeGradOp, resizeOp } from "./resize.ts";
 import { cumsumOp, sortOp } from "./scan.ts";
 import * as softmax from "./softmax.ts";
-import { adamUpdateOp, sgdUpdateOp } from "./updates.ts";
+import { adamUpdateOp, sgdUpdateOp, squaredNormsOp } from "./updates.ts";
 
 /** The records among a module's exports: ops themselves, or functions that carry theirs. */
 function recordsOf(module: Readonly<Record<string, unknown>>): Op[] {
@@ -62,6 +62,7 @@ const records: readonly Op[] = [
   resizeGradOp,
   sgdUpdateOp,
   adamUpdateOp,
+  squaredNormsOp,
 ];
 
 export const allOps: ReadonlyMap<string, Op> = new Map(records.map((op) => [op.name, op]));

@@ -169,6 +169,7 @@ export {
 } from "./shape.ts";
 export { logSoftmax, softmax, softmaxCrossEntropy, sparseSoftmaxCrossEntropy } from "./softmax.ts";
 export { assign } from "./state.ts";
+export type { SweepOptions } from "./sweep.ts";
 export {
   type AdamSlot,
   type AdamUpdateOptions,
@@ -176,4 +177,6 @@ export {
   type SgdSlot,
   type SgdUpdateOptions,
   sgdUpdate,
+  squaredNorms,
+  type UpdatedSlot,
 } from "./updates.ts";

@@ -1,214 +1,187 @@
-// Optimizer steps over many tensors at once. Composites: one kernel call updates every weight of a model.
+// Optimizer steps over many tensors at once. Composites: one kernel call updates every weight of a model. What they share
+// is in sweep.ts; here are the rules of SGD and Adam, and the norms that gradients are clipped by.
 //
-// sgdUpdate:  inputs learningRate [], then per tensor p, g (and velocity when momentum > 0);
-//             outputs per tensor p (and velocity).
-// adamUpdate: inputs learningRate [], iteration int32 [] (steps finished before this one), then per tensor p, g, m, v;
-//             outputs per tensor p, m, v.
-// Every output may be written over the input of the same name.
+// The slots of a tensor, after p and g: sgdUpdate velocity when momentum > 0; adamUpdate m, v, and vHat with amsgrad.
 
-import { MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkNumber, checkOptions } from "../core/options.ts";
-import { sameShape, type TensorType } from "../core/shape.ts";
 import type { Op, Value } from "../graph/graph.ts";
 import { emit } from "../graph/trace.ts";
-import { add, divide, multiply, power, subtract } from "./arithmetic.ts";
+import { add, divide, maximum, multiply, power, subtract } from "./arithmetic.ts";
 import { sqrt, square } from "./elementwise.ts";
-import { castTo, type Operand, toFloat, toInt } from "./operand.ts";
-import { formatTypes, record, shapeError } from "./record.ts";
+import { castTo, type Operand, toFloat } from "./operand.ts";
+import { checkDTypes, record } from "./record.ts";
+import { sum } from "./reduce.ts";
+import { reshape, stack } from "./shape.ts";
+import {
+  expandSweep,
+  inferGroups,
+  inPlacePairs,
+  leadOf,
+  readSweep,
+  SWEEP_OPTIONS,
+  type SweepAttrs,
+  type SweepOptions,
+} from "./sweep.ts";
 
-/** Splits what follows the `lead` scalars into groups of tensors of one shape; all float32. */
-function inferGroups(
-  where: string,
-  inputs: readonly TensorType[],
-  lead: number,
-  each: number,
-): readonly TensorType[][] {
-  const rest = inputs.slice(lead);
-  const scalars = inputs.slice(0, lead);
-  const ok =
-    scalars.length === lead &&
-    scalars.every((t, i) => t.shape.length === 0 && t.dtype === (i === 0 ? "float32" : "int32"));
-  if (!ok || rest.length % each !== 0) {
-    const what = `${lead} scalars and then groups of ${each} tensors`;
-    throw new MyelinError("INVALID_ARGUMENT", `${where}: expected ${what}, got ${formatTypes(inputs)}`);
-  }
-  const groups = Array.from({ length: rest.length / each }, (_, i) => rest.slice(i * each, (i + 1) * each));
-  for (const group of groups) {
-    if (!group.every((t) => t.dtype === "float32" && sameShape(t.shape, group[0]!.shape))) {
-      throw shapeError(where, `expected float32 tensors of one shape, got ${formatTypes(group)}`);
-    }
-  }
-  return groups;
-}
-
-/** Pairs [output, input] of groups in which only input 1, the gradient, has no output. */
-function inPlacePairs(inputs: readonly TensorType[], lead: number, each: number): [number, number][] {
-  return inputs
-    .map((_, i) => i)
-    .filter((i) => i >= lead && (i - lead) % each !== 1)
-    .map((i, output) => [output, i]);
-}
-
-interface SgdAttrs extends Record<string, unknown> {
+interface SgdAttrs extends SweepAttrs {
   momentum: number;
   nesterov: boolean;
-  weightDecay: number;
 }
 
-const sgdEach = (attrs: SgdAttrs): number => (attrs.momentum > 0 ? 3 : 2);
-
-/** p -= p * weightDecay * learningRate, before the step, as Keras does it. */
-function decay(p: Value, learningRate: Value, weightDecay: number): Value {
-  return weightDecay === 0 ? p : subtract(p, multiply(multiply(p, weightDecay), learningRate));
-}
+const sgdEach = (attrs: SgdAttrs): number => 2 + Number(attrs.momentum > 0) + Number(attrs.ema);
 
 export const sgdUpdateOp: Op = record<SgdAttrs>({
   name: "sgdUpdate",
   kind: "composite",
-  infer: (inputs, attrs, where) =>
-    inferGroups(where, inputs, 1, sgdEach(attrs)).flatMap((g) => g.filter((_, i) => i !== 1)),
+  infer: (inputs, attrs, where) => inferGroups(where, inputs, attrs, sgdEach(attrs)),
   expand(inputs, attrs) {
-    const { momentum, nesterov, weightDecay } = attrs;
-    const learningRate = inputs[0]!;
-    const outputs: Value[] = [];
-    for (let i = 1; i < inputs.length; i += sgdEach(attrs)) {
-      const p = decay(inputs[i]!, learningRate, weightDecay);
-      const step = multiply(inputs[i + 1]!, learningRate);
-      if (momentum === 0) {
-        outputs.push(subtract(p, step));
-        continue;
-      }
-      const velocity = subtract(multiply(inputs[i + 2]!, momentum), step);
+    const { momentum, nesterov } = attrs;
+    return expandSweep(inputs, attrs, sgdEach(attrs), (p, g, slots) => {
+      const step = multiply(g, inputs[0]!);
+      if (momentum === 0) return { p: subtract(p, step), slots };
+      const velocity = subtract(multiply(slots[0]!, momentum), step);
       const moved = nesterov ? subtract(multiply(velocity, momentum), step) : velocity;
-      outputs.push(add(p, moved), velocity);
-    }
-    return outputs;
+      return { p: add(p, moved), slots: [velocity] };
+    });
   },
-  inPlace: (inputs, attrs) => inPlacePairs(inputs, 1, sgdEach(attrs)),
+  inPlace: (inputs, attrs) => inPlacePairs(inputs, leadOf(attrs), sgdEach(attrs)),
 });
 
-interface AdamAttrs extends Record<string, unknown> {
+interface AdamAttrs extends SweepAttrs {
   beta1: number;
   beta2: number;
   epsilon: number;
-  weightDecay: number;
+  amsgrad: boolean;
 }
+
+const adamEach = (attrs: AdamAttrs): number => 4 + Number(attrs.amsgrad) + Number(attrs.ema);
 
 export const adamUpdateOp: Op = record<AdamAttrs>({
   name: "adamUpdate",
   kind: "composite",
-  infer: (inputs, _attrs, where) =>
-    inferGroups(where, inputs, 2, 4).flatMap((g) => g.filter((_, i) => i !== 1)),
-  expand(inputs, { beta1, beta2, epsilon, weightDecay }) {
-    const learningRate = inputs[0]!;
+  infer: (inputs, attrs, where) => inferGroups(where, inputs, attrs, adamEach(attrs)),
+  expand(inputs, attrs) {
+    const { beta1, beta2, epsilon, amsgrad } = attrs;
     const t = add(castTo(inputs[1]!, "float32"), 1);
     const correction = divide(sqrt(subtract(1, power(beta2, t))), subtract(1, power(beta1, t)));
-    const alpha = multiply(learningRate, correction);
-    const outputs: Value[] = [];
-    for (let i = 2; i < inputs.length; i += 4) {
-      const [p0, g, m0, v0] = inputs.slice(i, i + 4) as [Value, Value, Value, Value];
-      const m = add(m0, multiply(subtract(g, m0), 1 - beta1));
-      const v = add(v0, multiply(subtract(square(g), v0), 1 - beta2));
-      const p = decay(p0, learningRate, weightDecay);
-      outputs.push(subtract(p, divide(multiply(m, alpha), add(sqrt(v), epsilon))), m, v);
-    }
-    return outputs;
+    const alpha = multiply(inputs[0]!, correction);
+    return expandSweep(inputs, attrs, adamEach(attrs), (p, g, slots) => {
+      const m = add(slots[0]!, multiply(subtract(g, slots[0]!), 1 - beta1));
+      const v = add(slots[1]!, multiply(subtract(square(g), slots[1]!), 1 - beta2));
+      const vHat = amsgrad ? maximum(slots[2]!, v) : v;
+      const next = subtract(p, divide(multiply(m, alpha), add(sqrt(vHat), epsilon)));
+      return { p: next, slots: amsgrad ? [m, v, vHat] : [m, v] };
+    });
   },
-  inPlace: (inputs) => inPlacePairs(inputs, 2, 4),
+  inPlace: (inputs, attrs) => inPlacePairs(inputs, leadOf(attrs), adamEach(attrs)),
 });
 
-/** One tensor of an SGD step: its value, its gradient and, with momentum, its velocity. */
+export const squaredNormsOp: Op = record({
+  name: "squaredNorms",
+  kind: "composite",
+  infer(inputs, _attrs, where) {
+    checkDTypes(where, inputs, ["float32"]);
+    return [{ shape: [inputs.length], dtype: "float32" }];
+  },
+  expand: (inputs) => [stack(inputs.map((x) => reshape(sum(square(x)), [])))],
+});
+
+/**
+ * The sum of squares of each of many tensors, in one pass over all of them.
+ * @returns float32 [tensors]
+ * @example const global = ops.sqrt(ops.sum(ops.squaredNorms(gradients)));
+ */
+export function squaredNorms(tensors: readonly Operand[]): Value {
+  return emit(squaredNormsOp, tensors.map((x) => toFloat(x, "squaredNorms")))[0]!; // biome-ignore format: one call
+}
+
+/** One tensor of an SGD step: its value, its gradient, with momentum its velocity, with EMA its average. */
 export interface SgdSlot {
   parameter: Operand;
   gradient: Operand;
   velocity?: Operand;
+  average?: Operand;
 }
 
-export interface SgdUpdateOptions {
-  /** float32 scalar. */
-  learningRate: Operand;
+export interface SgdUpdateOptions extends SweepOptions {
   momentum?: number;
   nesterov?: boolean;
-  weightDecay?: number;
 }
+
+/** New values under the names of the slots they replace. */
+export type UpdatedSlot<S> = { [K in keyof S as Exclude<K, "gradient">]: Value };
 
 /**
  * Gradient descent on many tensors: velocity = momentum * velocity - learningRate * gradient, added to the parameter
  * (`nesterov`: looks one step ahead). Without momentum there is no velocity. weightDecay first shrinks the parameter.
- * @returns the new parameters, and velocities where there are any, in the order of the slots
+ * @returns the new parameters, and velocities and averages where there are any, in the order of the slots
  */
-export function sgdUpdate(
-  slots: readonly SgdSlot[],
-  options: SgdUpdateOptions,
-): { parameter: Value; velocity?: Value }[] {
-  const known = checkOptions("sgdUpdate", options, ["learningRate", "momentum", "nesterov", "weightDecay"]);
-  const { momentum = 0, nesterov = false, weightDecay = 0 } = known;
-  checkNumber("sgdUpdate", "momentum", momentum, "in [0, 1]", (x) => x >= 0 && x <= 1);
-  checkBoolean("sgdUpdate", "nesterov", nesterov);
-  checkNumber("sgdUpdate", "weightDecay", weightDecay, "of at least 0", (x) => x >= 0);
-  const inputs = [toFloat(options.learningRate, "sgdUpdate")];
-  for (const { parameter, gradient, velocity } of slots) {
-    inputs.push(toFloat(parameter, "sgdUpdate"), toFloat(gradient, "sgdUpdate"));
-    if (momentum > 0) inputs.push(toFloat(velocity as Operand, "sgdUpdate velocity"));
-  }
-  const outputs = emit(sgdUpdateOp, inputs, { momentum, nesterov, weightDecay });
-  const each = momentum > 0 ? 2 : 1;
-  return slots.map((_, i) => {
-    const parameter = outputs[i * each]!;
-    return momentum > 0 ? { parameter, velocity: outputs[i * each + 1]! } : { parameter };
-  });
+export function sgdUpdate(slots: readonly SgdSlot[], options: SgdUpdateOptions): UpdatedSlot<SgdSlot>[] {
+  const where = "sgdUpdate";
+  const known = checkOptions(where, options, [...SWEEP_OPTIONS, "momentum", "nesterov"]);
+  const { momentum = 0, nesterov = false } = known;
+  checkNumber(where, "momentum", momentum, "in [0, 1]", (x) => x >= 0 && x <= 1);
+  checkBoolean(where, "nesterov", nesterov);
+  const { lead, attrs } = readSweep(where, known);
+  const names = ["velocity", "average"].filter((n) => (n === "average" ? attrs.ema : momentum > 0));
+  return emitSweep(sgdUpdateOp, lead, slots, names, { momentum, nesterov, ...attrs });
 }
 
-/** One tensor of an Adam step: its value, its gradient and its two moments. */
+/** One tensor of an Adam step: its value, its gradient and its two moments; with amsgrad vHat, with EMA its average. */
 export interface AdamSlot {
   parameter: Operand;
   gradient: Operand;
   m: Operand;
   v: Operand;
+  vHat?: Operand;
+  average?: Operand;
 }
 
-export interface AdamUpdateOptions {
-  /** float32 scalar. */
-  learningRate: Operand;
-  /** int32 scalar: how many steps were finished before this one. */
+export interface AdamUpdateOptions extends SweepOptions {
   iteration: Operand;
   beta1?: number;
   beta2?: number;
   epsilon?: number;
-  /** Decoupled, as in AdamW; 0 for plain Adam. */
-  weightDecay?: number;
+  /** Divides by the largest v so far. */
+  amsgrad?: boolean;
 }
 
 /**
  * Adam on many tensors, with Keras's defaults and its form of the bias correction.
- * @returns the new parameters and moments, in the order of the slots
+ * @returns the new parameters, moments and averages, in the order of the slots
  */
-export function adamUpdate(
-  slots: readonly AdamSlot[],
-  options: AdamUpdateOptions,
-): { parameter: Value; m: Value; v: Value }[] {
-  const known = checkOptions("adamUpdate", options, [
-    "learningRate",
-    "iteration",
-    "beta1",
-    "beta2",
-    "epsilon",
-    "weightDecay",
-  ]);
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, weightDecay = 0 } = known;
+export function adamUpdate(slots: readonly AdamSlot[], options: AdamUpdateOptions): UpdatedSlot<AdamSlot>[] {
+  const where = "adamUpdate";
+  const known = checkOptions(where, options, [...SWEEP_OPTIONS, "beta1", "beta2", "epsilon", "amsgrad"]);
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false } = known;
   const isRate = (x: number) => x >= 0 && x < 1;
-  checkNumber("adamUpdate", "beta1", beta1, "in [0, 1)", isRate);
-  checkNumber("adamUpdate", "beta2", beta2, "in [0, 1)", isRate);
-  checkNumber("adamUpdate", "epsilon", epsilon, "of at least 0", (x) => x >= 0);
-  checkNumber("adamUpdate", "weightDecay", weightDecay, "of at least 0", (x) => x >= 0);
-  const inputs = [toFloat(options.learningRate, "adamUpdate"), toInt(options.iteration, "adamUpdate")];
-  for (const { parameter, gradient, m, v } of slots) {
-    inputs.push(...[parameter, gradient, m, v].map((x) => toFloat(x, "adamUpdate")));
+  checkNumber(where, "beta1", beta1, "in [0, 1)", isRate);
+  checkNumber(where, "beta2", beta2, "in [0, 1)", isRate);
+  checkNumber(where, "epsilon", epsilon, "of at least 0", (x) => x >= 0);
+  checkBoolean(where, "amsgrad", amsgrad);
+  const { lead, attrs } = readSweep(where, known);
+  const names = ["m", "v", ...(amsgrad ? ["vHat"] : []), ...(attrs.ema ? ["average"] : [])];
+  return emitSweep(adamUpdateOp, lead, slots, names, { beta1, beta2, epsilon, amsgrad, ...attrs });
+}
+
+/** Emits an update whose groups are parameter, gradient and the slots of these names. */
+function emitSweep<S extends { parameter: Operand; gradient: Operand }>(
+  op: Op,
+  lead: readonly Value[],
+  slots: readonly S[],
+  names: readonly string[],
+  attrs: SweepAttrs,
+): UpdatedSlot<S>[] {
+  const inputs = [...lead];
+  for (const slot of slots) {
+    for (const name of ["parameter", "gradient", ...names]) {
+      inputs.push(toFloat(slot[name as keyof S] as Operand, `${op.name} ${name}`));
+    }
   }
-  const outputs = emit(adamUpdateOp, inputs, { beta1, beta2, epsilon, weightDecay });
-  return slots.map((_, i) => ({
-    parameter: outputs[3 * i]!,
-    m: outputs[3 * i + 1]!,
-    v: outputs[3 * i + 2]!,
-  }));
+  const outputs = emit(op, inputs, attrs);
+  const kept = ["parameter", ...names];
+  return slots.map((_, i) => {
+    const own = kept.map((name, k) => [name, outputs[i * kept.length + k]!]);
+    return Object.fromEntries(own) as UpdatedSlot<S>;
+  });
 }

@@ -1,7 +1,7 @@
 // Adam (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014) and AdamW (Loshchilov and Hutter, "Decoupled
 // Weight Decay Regularization", 2017), with Keras's defaults and its place for epsilon.
 
-import { checkNumber, checkOptions } from "../core/options.ts";
+import { checkBoolean, checkNumber, checkOptions } from "../core/options.ts";
 import { assignVariable } from "../graph/trace.ts";
 import * as ops from "../ops/index.ts";
 import {
@@ -21,53 +21,54 @@ export interface AdamOptions extends OptimizerOptions {
   beta2?: number;
   /** Added to the root in the denominator. Default 1e-7. */
   epsilon?: number;
+  /** Divide by the root of the largest mean so far (Reddi, Kale and Kumar, 2018). Default false. */
+  amsgrad?: boolean;
 }
 
 /** See `adam` and `adamW`. */
 export class Adam extends Optimizer {
-  override readonly slotNames = ["momentum", "velocity"];
+  override readonly slotNames: readonly string[];
   private readonly kind: "adam" | "adamW";
   private readonly beta1: number;
   private readonly beta2: number;
   private readonly epsilon: number;
+  private readonly amsgrad: boolean;
 
   constructor(kind: "adam" | "adamW", options: AdamOptions = {}) {
-    const known = [...OPTIMIZER_OPTIONS, "beta1", "beta2", "epsilon"] as const;
-    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, ...rest } = checkOptions(kind, options, known);
+    const known = [...OPTIMIZER_OPTIONS, "beta1", "beta2", "epsilon", "amsgrad"] as const;
+    const o = checkOptions(kind, options, known);
+    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false, ...rest } = o;
     super(kind, { ...rest, learningRate: rest.learningRate ?? 0.001 });
     const isRate = (x: number) => x >= 0 && x < 1;
     this.kind = kind;
     this.beta1 = checkNumber(kind, "beta1", beta1, "in [0, 1)", isRate);
     this.beta2 = checkNumber(kind, "beta2", beta2, "in [0, 1)", isRate);
     this.epsilon = checkNumber(kind, "epsilon", epsilon, "of at least 0", (x) => x >= 0);
+    this.amsgrad = checkBoolean(kind, "amsgrad", amsgrad);
+    this.slotNames = ["momentum", "velocity", ...(amsgrad ? ["velocityHat"] : [])];
   }
 
   protected override applyAll(pairs: readonly ParameterUpdate[]): void {
-    const { beta1, beta2, epsilon, weightDecay } = this;
-    const slots = pairs.map(({ parameter, gradient, slots: [m, v] }) => ({
-      parameter,
-      gradient,
-      m: m!,
-      v: v!,
-    }));
-    const updated = ops.adamUpdate(slots, {
-      learningRate: this.learningRateVariable,
-      iteration: this.iterations,
-      beta1,
-      beta2,
-      epsilon,
-      weightDecay,
-    });
-    updated.forEach(({ parameter, m, v }, i) => {
-      assignVariable(pairs[i]!.parameter, parameter);
-      assignVariable(pairs[i]!.slots[0]!, m);
-      assignVariable(pairs[i]!.slots[1]!, v);
-    });
+    const { beta1, beta2, epsilon, amsgrad, useEma } = this;
+    const names = ["m", "v", ...(amsgrad ? ["vHat"] : []), ...(useEma ? ["average"] : [])] as const;
+    for (const [group, options] of this.sweeps(pairs)) {
+      const slots = group.map(({ parameter, gradient, slots }) => {
+        const own = Object.fromEntries(names.map((name, i) => [name, slots[i]!]));
+        return { parameter, gradient, ...own } as ops.AdamSlot;
+      });
+      const updated = ops.adamUpdate(slots, { ...options, beta1, beta2, epsilon, amsgrad });
+      updated.forEach((values, i) => {
+        assignVariable(group[i]!.parameter, values.parameter);
+        names.forEach((name, k) => {
+          assignVariable(group[i]!.slots[k]!, values[name as "m"]);
+        });
+      });
+    }
   }
 
   override getConfig(): OptimizerConfig {
-    const { learningRate, beta1, beta2, epsilon, weightDecay, name } = this;
-    return { name: this.kind, options: { learningRate, beta1, beta2, epsilon, weightDecay, name } };
+    const { beta1, beta2, epsilon, amsgrad } = this;
+    return { name: this.kind, options: { ...this.baseConfig(), beta1, beta2, epsilon, amsgrad } };
   }
 }
 

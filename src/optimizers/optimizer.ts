@@ -2,24 +2,48 @@
 // state. All state (step count, learning rate, slots) is Variables, so it is saved, moved and updated like weights.
 
 import { MyelinError } from "../core/errors.ts";
-import { checkNumber } from "../core/options.ts";
-import { sameShape } from "../core/shape.ts";
+import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/options.ts";
+import { type Shape, sameShape, sizeOf } from "../core/shape.ts";
 import { tensor } from "../core/tensor.ts";
 import type { Value } from "../graph/graph.ts";
 import { assignVariable, readVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/index.ts";
+import { averaged, clipped, decayed } from "../ops/sweep.ts";
 
+/** What every optimizer takes; the defaults are those of Keras 3. At most one of the three ways of clipping. */
 export interface OptimizerOptions {
   /** Step size, above or equal to 0. May be changed between steps by assigning `optimizer.learningRate`. */
   learningRate?: number;
   /** Decoupled: every step first takes `learningRate * weightDecay` of each parameter away. Default: none. */
   weightDecay?: number;
+  /** Above 0: each gradient whose norm is larger is scaled down to it. Default: none. */
+  clipnorm?: number;
+  /** Above 0: gradients are kept in [-clipvalue, clipvalue]. Default: none. */
+  clipvalue?: number;
+  /** Above 0: all gradients together are scaled down to this norm where theirs is larger. Default: none. */
+  globalClipnorm?: number;
+  /** Keep a running average of the parameters, which they take over when `fit` ends. Default false. */
+  useEma?: boolean;
+  /** How much of the average each step keeps, in [0, 1]. Default 0.99. */
+  emaMomentum?: number;
+  /** Parameters take over their average after every so many steps, too. Default: only when `fit` ends. */
+  emaOverwriteFrequency?: number | null;
   /** Prefix of the state's names; defaults to the optimizer's own name. */
   name?: string;
 }
 
-export const OPTIMIZER_OPTIONS = ["learningRate", "weightDecay", "name"] as const;
+export const OPTIMIZER_OPTIONS = [
+  "learningRate",
+  "weightDecay",
+  "clipnorm",
+  "clipvalue",
+  "globalClipnorm",
+  "useEma",
+  "emaMomentum",
+  "emaOverwriteFrequency",
+  "name",
+] as const;
 
 /** What an update may need beside the gradient; scalars of this step. */
 export interface Hyper {
@@ -32,6 +56,15 @@ export interface Updated {
   readonly parameter: Value;
   /** New values of the slots, in the order of `slotNames`. */
   readonly slots: readonly Value[];
+}
+
+/** One Variable of state per parameter. */
+export interface SlotSpec {
+  readonly name: string;
+  /** Default: the parameter's. */
+  readonly shape?: Shape;
+  /** What it starts with everywhere, or "parameter": the parameter's value at that time. Default 0. */
+  readonly initial?: number | "parameter";
 }
 
 /** An optimizer as data: its registered name and the options it was made with (the learning rate as it is now). */
@@ -57,22 +90,47 @@ export abstract class Optimizer {
   /** The Variable that programs read the learning rate from. Set it through `learningRate`. */
   readonly learningRateVariable: Variable;
   readonly weightDecay: number;
+  readonly clipnorm: number | undefined;
+  readonly clipvalue: number | undefined;
+  readonly globalClipnorm: number | undefined;
+  readonly useEma: boolean;
+  readonly emaMomentum: number;
+  readonly emaOverwriteFrequency: number | undefined;
   /** Names of the per-parameter state, one Variable each, shaped like the parameter and starting at zero. */
   readonly slotNames: readonly string[] = [];
+  /** State that belongs to no parameter, by name. */
+  readonly shared: Readonly<Record<string, Variable>> = {};
   private rate: number;
+  private isExcluded: (parameter: Variable) => boolean = () => false;
   private readonly slots = new Map<Variable, readonly Variable[]>();
 
   constructor(name: string, options: OptimizerOptions & { learningRate: number }) {
     const isNotNegative = (x: number) => x >= 0;
+    const positive = (option: "clipnorm" | "clipvalue" | "globalClipnorm") =>
+      options[option] === undefined
+        ? undefined
+        : checkNumber(name, option, options[option], "above 0", (x) => x > 0);
     this.name = options.name ?? name;
     this.rate = checkNumber(name, "learningRate", options.learningRate, "of at least 0", isNotNegative);
-    this.weightDecay = checkNumber(
-      name,
-      "weightDecay",
-      options.weightDecay ?? 0,
-      "of at least 0",
-      isNotNegative,
-    );
+    const decay = options.weightDecay ?? 0;
+    this.weightDecay = checkNumber(name, "weightDecay", decay, "of at least 0", isNotNegative);
+    this.clipnorm = positive("clipnorm");
+    this.clipvalue = positive("clipvalue");
+    this.globalClipnorm = positive("globalClipnorm");
+    const clips = (["clipnorm", "clipvalue", "globalClipnorm"] as const).filter((c) => this[c] !== undefined);
+    if (clips.length > 1) {
+      throw new MyelinError(
+        "INVALID_OPTION",
+        `${name}: expected at most one of clipnorm, clipvalue and globalClipnorm, got ${clips.join(" and ")}`,
+      );
+    }
+    this.useEma = checkBoolean(name, "useEma", options.useEma ?? false);
+    const isShare = (x: number) => x >= 0 && x <= 1;
+    this.emaMomentum = checkNumber(name, "emaMomentum", options.emaMomentum ?? 0.99, "in [0, 1]", isShare);
+    this.emaOverwriteFrequency =
+      options.emaOverwriteFrequency == null
+        ? undefined
+        : checkInteger(name, "emaOverwriteFrequency", options.emaOverwriteFrequency, 1, 2 ** 31 - 1);
     this.iterations = new Variable([], "int32", { name: `${this.name}/iterations`, trainable: false });
     this.learningRateVariable = new Variable([], "float32", {
       name: `${this.name}/learningRate`,
@@ -90,21 +148,69 @@ export abstract class Optimizer {
     this.learningRateVariable.write(tensor(Float32Array.of(this.rate), []));
   }
 
-  /** New values of one parameter and its slots. Weight decay, if any, has been applied to `parameter` already. */
-  update?(parameter: Value, gradient: Value, slots: readonly Value[], hyper: Hyper): Updated;
+  /**
+   * New values of one parameter and its slots. Clipping and weight decay, if any, have been applied to `gradient` and
+   * `parameter` already.
+   * @param variable the parameter itself, for what its name or shape decides
+   */
+  update?(
+    parameter: Value,
+    gradient: Value,
+    slots: readonly Value[],
+    hyper: Hyper,
+    variable: Variable,
+  ): Updated;
+
+  /** Inside a trace, before the updates of a step: the place to move `shared` state on. */
+  protected beginStep?(hyper: Hyper): void;
+
+  /** The state `update` needs for a parameter. Default: `slotNames`. */
+  protected slotSpecs(_parameter: Variable): readonly SlotSpec[] {
+    return this.slotNames.map((name) => ({ name }));
+  }
+
+  /** The weight decay of a parameter. */
+  protected decayOf(parameter: Variable): number {
+    return this.isExcluded(parameter) ? 0 : this.weightDecay;
+  }
+
+  /**
+   * Spares parameters from weight decay: those listed, and those whose path contains one of the strings.
+   * Call it before the first step.
+   * @example optimizer.excludeFromWeightDecay({ names: ["bias"] })
+   */
+  excludeFromWeightDecay(which: { variables?: readonly Variable[]; names?: readonly string[] }): void {
+    const { variables = [], names = [] } = checkOptions("excludeFromWeightDecay", which, [
+      "variables",
+      "names",
+    ]);
+    this.isExcluded = (p) => variables.includes(p) || names.some((part) => p.name.includes(part));
+  }
 
   /** Makes the slots of these parameters, once each. `apply` does it by itself; readers of saved state do it earlier. */
   build(parameters: readonly Variable[]): void {
     for (const parameter of parameters) {
       if (this.slots.has(parameter)) continue;
       const path = parameter.name.replaceAll("/", "_");
-      const make = (slot: string) =>
-        new Variable(parameter.shape, parameter.dtype, {
-          name: `${this.name}/${path}_${slot}`,
+      const make = ({ name, shape = parameter.shape, initial = 0 }: SlotSpec) =>
+        new Variable(shape, parameter.dtype, {
+          name: `${this.name}/${path}_${name}`,
           trainable: false,
+          initial:
+            initial === "parameter"
+              ? () => parameter.read().data.slice()
+              : initial === 0
+                ? undefined
+                : () => new Float32Array(sizeOf(shape)).fill(initial),
         });
-      this.slots.set(parameter, this.slotNames.map(make));
+      this.slots.set(parameter, this.allSpecs(parameter).map(make));
     }
+  }
+
+  /** With the average, which comes last. */
+  private allSpecs(parameter: Variable): readonly SlotSpec[] {
+    const own = this.slotSpecs(parameter);
+    return this.useEma ? [...own, { name: "average" }] : own;
   }
 
   /** The slots of one parameter. */
@@ -113,9 +219,25 @@ export abstract class Optimizer {
     return this.slots.get(parameter)!;
   }
 
-  /** All state in a fixed order: steps taken, learning rate, then the slots of these parameters. */
+  /** The slots of one parameter with their names. */
+  namedSlotsOf(parameter: Variable): [name: string, slot: Variable][] {
+    const slots = this.slotsOf(parameter);
+    return this.allSpecs(parameter).map(({ name }, i) => [name, slots[i]!]);
+  }
+
+  /** All state in a fixed order: steps taken, learning rate, what is shared, then the slots of these parameters. */
   variables(parameters: readonly Variable[]): readonly Variable[] {
-    return [this.iterations, this.learningRateVariable, ...parameters.flatMap((p) => this.slotsOf(p))];
+    const slots = parameters.flatMap((p) => this.slotsOf(p));
+    return [this.iterations, this.learningRateVariable, ...Object.values(this.shared), ...slots];
+  }
+
+  /** With `useEma`: gives these parameters their averages. `fit` does it when it ends. */
+  finalizeVariableValues(parameters: readonly Variable[]): void {
+    if (!this.useEma || this.iterations.read().item() === 0) return;
+    for (const parameter of parameters) {
+      const average = this.slots.get(parameter)?.at(-1);
+      if (average) parameter.write(average.read());
+    }
   }
 
   /**
@@ -146,17 +268,85 @@ export abstract class Optimizer {
       learningRate: readVariable(this.learningRateVariable),
       step: ops.cast(ops.add(this.iterations, 1), "float32"),
     };
-    for (const { parameter, gradient, slots } of pairs) {
-      const decayed = this.weightDecay
-        ? ops.subtract(parameter, ops.multiply(ops.multiply(parameter, this.weightDecay), hyper.learningRate))
-        : readVariable(parameter);
-      const updated = this.update(decayed, gradient, slots.map(readVariable), hyper);
-      this.checkUpdate(parameter, slots, updated);
-      assignVariable(parameter, updated.parameter);
-      slots.forEach((slot, i) => {
-        assignVariable(slot, updated.slots[i]!);
+    this.beginStep?.(hyper);
+    const scale = this.gradientScale(pairs);
+    pairs.forEach(({ parameter, gradient, slots }, i) => {
+      const at = scale?.shape[0] === 1 ? 0 : i;
+      const g = scale
+        ? ops.multiply(gradient, ops.reshape(ops.sliceAxis(scale, 0, at, at + 1), []))
+        : gradient;
+      const p = decayed(readVariable(parameter), hyper.learningRate, this.decayOf(parameter));
+      const own = this.useEma ? slots.slice(0, -1) : slots;
+      const updated = this.update!(
+        p,
+        clipped(g, this.clipvalue ?? 0),
+        own.map(readVariable),
+        hyper,
+        parameter,
+      );
+      this.checkUpdate(parameter, own, updated);
+      own.forEach((slot, k) => {
+        assignVariable(slot, updated.slots[k]!);
       });
+      assignVariable(
+        parameter,
+        this.useEma ? this.average(slots.at(-1)!, updated.parameter) : updated.parameter,
+      );
+    });
+  }
+
+  /** Moves a parameter's average on; what the parameter then is. */
+  private average(slot: Variable, parameter: Value): Value {
+    const { emaMomentum, emaOverwriteFrequency = 0 } = this;
+    const rule = { emaMomentum, emaOverwriteFrequency };
+    const { p, average } = averaged(parameter, readVariable(slot), readVariable(this.iterations), rule);
+    assignVariable(slot, average);
+    return p;
+  }
+
+  /** What gradients are multiplied by to clip their norms: [1], or [pairs] with one for each; undefined for nothing. */
+  private gradientScale(pairs: readonly ParameterUpdate[]): Value | undefined {
+    const { clipnorm, globalClipnorm } = this;
+    if (clipnorm === undefined && globalClipnorm === undefined) return undefined;
+    const squares = ops.squaredNorms(pairs.map((p) => p.gradient));
+    if (clipnorm !== undefined) return ops.divide(clipnorm, ops.maximum(ops.sqrt(squares), clipnorm));
+    const norm = ops.sqrt(ops.sum(squares, { keepDims: true }));
+    const scale = ops.multiply(ops.minimum(ops.divide(1, norm), 1 / globalClipnorm!), globalClipnorm!);
+    // Norms that are infinite or NaN make everything NaN, as in Keras, rather than zero.
+    return ops.add(scale, ops.subtract(norm, norm));
+  }
+
+  /** For optimizers with a multi-tensor op: its options, for parameters of one weight decay at a time. */
+  protected sweeps(
+    pairs: readonly ParameterUpdate[],
+  ): [readonly ParameterUpdate[], ops.SweepOptions & { iteration: Variable }][] {
+    const { clipvalue, useEma, emaMomentum, emaOverwriteFrequency } = this;
+    const groups = new Map<number, ParameterUpdate[]>();
+    for (const pair of pairs) {
+      const decay = this.decayOf(pair.parameter);
+      groups.set(decay, [...(groups.get(decay) ?? []), pair]);
     }
+    const shared = this.globalClipnorm === undefined ? undefined : this.gradientScale(pairs);
+    return [...groups].map(([weightDecay, group]) => [
+      group,
+      {
+        learningRate: this.learningRateVariable,
+        iteration: this.iterations,
+        scale: shared ?? this.gradientScale(group),
+        clipvalue,
+        weightDecay,
+        emaMomentum: useEma ? emaMomentum : undefined,
+        emaOverwriteFrequency: useEma ? emaOverwriteFrequency : undefined,
+      },
+    ]);
+  }
+
+  /** The options of this class as a config holds them. */
+  protected baseConfig(): Record<string, unknown> {
+    const { learningRate, weightDecay, clipnorm, clipvalue, globalClipnorm, name } = this;
+    const { useEma, emaMomentum, emaOverwriteFrequency } = this;
+    const ema = { useEma, emaMomentum, emaOverwriteFrequency };
+    return { learningRate, weightDecay, clipnorm, clipvalue, globalClipnorm, ...ema, name };
   }
 
   private checkUpdate(parameter: Variable, slots: readonly Variable[], updated: Updated): void {

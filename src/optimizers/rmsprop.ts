@@ -66,9 +66,8 @@ export class Rmsprop extends Optimizer {
   }
 
   override getConfig(): OptimizerConfig {
-    const { learningRate, rho, momentum, epsilon, centered, weightDecay, name } = this;
-    const options = { learningRate, rho, momentum, epsilon, centered, weightDecay, name };
-    return { name: "rmsprop", options };
+    const { rho, momentum, epsilon, centered } = this;
+    return { name: "rmsprop", options: { ...this.baseConfig(), rho, momentum, epsilon, centered } };
   }
 }
 

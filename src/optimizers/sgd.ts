@@ -37,23 +37,26 @@ export class Sgd extends Optimizer {
   }
 
   protected override applyAll(pairs: readonly ParameterUpdate[]): void {
-    const { momentum, nesterov, weightDecay } = this;
-    const slots = pairs.map(({ parameter, gradient, slots: [velocity] }) => ({
-      parameter,
-      gradient,
-      velocity,
-    }));
-    const learningRate = this.learningRateVariable;
-    const updated = ops.sgdUpdate(slots, { learningRate, momentum, nesterov, weightDecay });
-    updated.forEach(({ parameter, velocity }, i) => {
-      assignVariable(pairs[i]!.parameter, parameter);
-      if (velocity) assignVariable(pairs[i]!.slots[0]!, velocity);
-    });
+    const { momentum, nesterov, useEma } = this;
+    for (const [group, options] of this.sweeps(pairs)) {
+      const slots = group.map(({ parameter, gradient, slots }) => ({
+        parameter,
+        gradient,
+        velocity: momentum > 0 ? slots[0]! : undefined,
+        average: useEma ? slots.at(-1)! : undefined,
+      }));
+      const updated = ops.sgdUpdate(slots, { ...options, momentum, nesterov });
+      updated.forEach(({ parameter, velocity, average }, i) => {
+        assignVariable(group[i]!.parameter, parameter);
+        if (velocity) assignVariable(group[i]!.slots[0]!, velocity);
+        if (average) assignVariable(group[i]!.slots.at(-1)!, average);
+      });
+    }
   }
 
   override getConfig(): OptimizerConfig {
-    const { learningRate, momentum, nesterov, weightDecay, name } = this;
-    return { name: "sgd", options: { learningRate, momentum, nesterov, weightDecay, name } };
+    const { momentum, nesterov } = this;
+    return { name: "sgd", options: { ...this.baseConfig(), momentum, nesterov } };
   }
 }
 

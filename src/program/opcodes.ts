@@ -13,6 +13,16 @@ export interface Opcode {
   readonly attrs: Readonly<Record<string, AttrKind>>;
 }
 
+/** What every update can do beside its rule. */
+const SWEEP = {
+  weightDecay: "float",
+  clipvalue: "float",
+  scaled: "bool",
+  ema: "bool",
+  emaMomentum: "float",
+  emaOverwriteFrequency: "int",
+} as const;
+
 const opcode = (name: string, attrs: Readonly<Record<string, AttrKind>> = {}): Opcode => ({ name, attrs });
 
 const CONV = { strides: "list", before: "list", after: "list", dilations: "list", groups: "int" } as const;
@@ -81,10 +91,12 @@ export const OPCODES: readonly Opcode[] = [
   // rate > 0: result [B, T, H, E], log-sum-exp [B, T, H]. And its gradient from the same and (lse, g, delta): dq, dk, dv.
   opcode("dotProductAttention", ATTENTION),
   opcode("dotProductAttentionGrad", ATTENTION),
-  // learningRate [], then n times (p, g) or (p, g, velocity): see ops/updates.ts.
-  opcode("sgdUpdate", { momentum: "float", nesterov: "bool", weightDecay: "float" }),
-  // learningRate [], iteration int32 [], then n times (p, g, m, v).
-  opcode("adamUpdate", { beta1: "float", beta2: "float", epsilon: "float", weightDecay: "float" }),
+  // learningRate [], iteration int32 [], scale [1] or [n] where scaled, then n times p, g, the slots, average where ema: see
+  // ops/sweep.ts and ops/updates.ts.
+  opcode("sgdUpdate", { momentum: "float", nesterov: "bool", ...SWEEP }),
+  opcode("adamUpdate", { beta1: "float", beta2: "float", epsilon: "float", amsgrad: "bool", ...SWEEP }),
+  // n tensors: float32 [n], the sum of squares of each.
+  opcode("squaredNorms"),
 ];
 
 /**

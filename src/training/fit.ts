@@ -129,6 +129,7 @@ export async function runFit(
     callbacks.setModel(model, { epochs: o.epochs, steps, samples, metrics: logNames(pass, test) });
     await callbacks.call("onTrainBegin", {});
     const logs = await epochs.run(optimizer.iterations.read().item());
+    if (o.epochs > o.initialEpoch) optimizer.finalizeVariableValues(model.trainableWeights);
     await callbacks.call("onTrainEnd", logs);
   } finally {
     trainer.giveBack("train", trained);

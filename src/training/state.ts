@@ -65,10 +65,11 @@ function namedState(trainer: Trainer, optimizer: Optimizer): [name: string, vari
   const paths = new Map(trainer.model.namedWeights().map((w) => [w.variable, w.path]));
   const slots = trainer.model.trainableWeights.flatMap((parameter) =>
     optimizer
-      .slotsOf(parameter)
-      .map((slot, i): [string, Variable] => [`${paths.get(parameter)}/${optimizer.slotNames[i]}`, slot]),
+      .namedSlotsOf(parameter)
+      .map(([name, slot]): [string, Variable] => [`${paths.get(parameter)}/${name}`, slot]),
   );
-  return [["iterations", optimizer.iterations], ["learningRate", optimizer.learningRateVariable], ...slots];
+  const own = { iterations: optimizer.iterations, learningRate: optimizer.learningRateVariable };
+  return [...Object.entries({ ...own, ...optimizer.shared }), ...slots];
 }
 
 /** Losses and metrics as JSON can hold them; null when something in them is code. */

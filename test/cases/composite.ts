@@ -65,57 +65,74 @@ const slots = (each: readonly Partial<InputSpec>[]): InputSpec[] =>
   STEP.flatMap((shape) => each.map((s) => ({ ...s, shape })));
 const chunks = (xs: readonly Value[], size: number): Value[][] =>
   Array.from({ length: xs.length / size }, (_, i) => xs.slice(i * size, (i + 1) * size));
-for (const weightDecay of [0, 0.01]) {
-  const rate: InputSpec = { shape: [], range: [0.01, 0.1] };
-  add(
-    "sgdUpdate",
-    (lr, ...xs) =>
-      ops
-        .sgdUpdate(
-          chunks(xs, 2).map(([parameter, gradient]) => ({ parameter: parameter!, gradient: gradient! })),
-          { learningRate: lr!, weightDecay },
-        )
-        .map((s) => s.parameter),
-    [[rate, ...slots([{}, {}])]],
-    NORM,
-    { note: `plain ${weightDecay}` },
-  );
+const rate: InputSpec = { shape: [], range: [0.01, 0.1] };
+const iteration: InputSpec = { shape: [], dtype: "int32", range: [0, 20] };
+const scales: InputSpec[] = [
+  { shape: [1], range: [0.5, 2] },
+  { shape: [STEP.length], range: [0.5, 2] },
+];
+
+/** Everything a sweep can do beside the rule; `scale` takes an input of its own. */
+const SWEEPS: readonly {
+  note: string;
+  scale?: InputSpec;
+  options: Omit<ops.SweepOptions, "learningRate">;
+}[] = [
+  { note: "plain", options: {} },
+  { note: "decay", options: { weightDecay: 0.01 } },
+  { note: "clip", options: { clipvalue: 0.7 } },
+  { note: "scale", scale: scales[0]!, options: { weightDecay: 0.01 } },
+  { note: "scales", scale: scales[1]!, options: { clipvalue: 0.9 } },
+  { note: "ema", options: { emaMomentum: 0.9 } },
+  {
+    note: "overwrite",
+    scale: scales[1]!,
+    options: { emaMomentum: 0.9, emaOverwriteFrequency: 3, clipvalue: 1 },
+  },
+];
+
+for (const { note, scale, options } of SWEEPS) {
+  const ema = options.emaMomentum !== undefined;
+  const lead = [rate, iteration, ...(scale ? [scale] : [])];
+  const read = (xs: readonly Value[]) => ({
+    options: { learningRate: xs[0]!, iteration: xs[1]!, scale: scale && xs[2]!, ...options },
+    rest: xs.slice(lead.length),
+  });
+  const run = (
+    names: readonly string[],
+    update: (slots: never[], options: ops.AdamUpdateOptions) => object[],
+  ) => {
+    const all = ["parameter", "gradient", ...names, ...(ema ? ["average"] : [])];
+    return (...xs: Value[]) => {
+      const { options, rest } = read(xs);
+      const groups = chunks(rest, all.length);
+      const slots = groups.map((g) => Object.fromEntries(all.map((n, i) => [n, g[i]!])));
+      return update(slots as never[], options).flatMap((s) => Object.values(s) as Value[]);
+    };
+  };
+  // A bound has kinks, which differences cannot see past.
+  const kinked = options.clipvalue === undefined ? {} : NONE;
+  const bare = { note: `plain ${note}`, ...kinked };
+  const average = ema ? [{}] : [];
+  add("sgdUpdate", run([], ops.sgdUpdate), [[...lead, ...slots([{}, {}, ...average])]], NORM, bare);
   for (const nesterov of [false, true]) {
     add(
       "sgdUpdate",
-      (lr, ...xs) =>
-        ops
-          .sgdUpdate(
-            chunks(xs, 3).map(([parameter, gradient, velocity]) => ({
-              parameter: parameter!,
-              gradient: gradient!,
-              velocity: velocity!,
-            })),
-            { learningRate: lr!, momentum: 0.9, nesterov, weightDecay },
-          )
-          .flatMap((s) => [s.parameter, s.velocity!]),
-      [[rate, ...slots([{}, {}, {}])]],
+      run(["velocity"], (s, o) => ops.sgdUpdate(s, { ...o, momentum: 0.9, nesterov })),
+      [[...lead, ...slots([{}, {}, {}, ...average])]],
       NORM,
-      { note: `momentum ${nesterov} ${weightDecay}` },
+      { note: `momentum ${nesterov} ${note}`, ...kinked },
     );
   }
-  const iteration: InputSpec = { shape: [], dtype: "int32", range: [0, 20] };
-  add(
-    "adamUpdate",
-    (lr, t, ...xs) =>
-      ops
-        .adamUpdate(
-          chunks(xs, 4).map(([parameter, gradient, m, v]) => ({
-            parameter: parameter!,
-            gradient: gradient!,
-            m: m!,
-            v: v!,
-          })),
-          { learningRate: lr!, iteration: t!, weightDecay },
-        )
-        .flatMap((s) => [s.parameter, s.m, s.v]),
-    [[rate, iteration, ...slots([{}, {}, {}, { range: [0.1, 2] }])]],
-    NORM,
-    { note: `${weightDecay}`, second: false },
-  );
+  const moments: Partial<InputSpec>[] = [{}, {}, {}, { range: [0.1, 2] }];
+  for (const amsgrad of [false, true]) {
+    add(
+      "adamUpdate",
+      run(["m", "v", ...(amsgrad ? ["vHat"] : [])], (s, o) => ops.adamUpdate(s, { ...o, amsgrad })),
+      [[...lead, ...slots([...moments, ...(amsgrad ? [{ range: [2.5, 4] } as const] : []), ...average])]],
+      NORM,
+      { note: `${amsgrad ? "amsgrad " : ""}${note}`, second: false, ...kinked },
+    );
+  }
 }
+add("squaredNorms", (...xs) => ops.squaredNorms(xs), [[...slots([{}]), { shape: [40_000] }]], NORM);

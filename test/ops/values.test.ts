@@ -640,6 +640,7 @@ const rows: readonly Row[] = [
     [0.5], // 1 + 0.5 * 1 - 1
     [1],
   ],
+  ["squaredNorms", (x, y) => ops.squaredNorms([x!, y!]), [[3, -4], [0.5]], [25, 0.25]],
   [
     "adamUpdate",
     (parameter, gradient, m, v) => {

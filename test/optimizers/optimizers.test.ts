@@ -19,6 +19,8 @@ interface Run {
   options: Record<string, unknown>;
   losses: number[];
   weights: NestedArray[];
+  /** What parameters are once their averages have taken their place. */
+  averages?: NestedArray[];
 }
 
 const fixture = JSON.parse(readFileSync(new URL("../fixtures/optimizers.json", import.meta.url), "utf8")) as {
@@ -28,13 +30,14 @@ const fixture = JSON.parse(readFileSync(new URL("../fixtures/optimizers.json", i
   runs: Run[];
 };
 
-const NAMES: Record<string, string> = { SGD: "sgd", Adam: "adam", AdamW: "adamW", RMSprop: "rmsprop" };
-const OPTIONS: Record<string, string> = {
-  learning_rate: "learningRate",
-  weight_decay: "weightDecay",
-  beta_1: "beta1",
-  beta_2: "beta2",
+const NAMES: Record<string, string> = {
+  SGD: "sgd",
+  RMSprop: "rmsprop",
+  AdamW: "adamW",
+  ScheduleFreeAdamW: "scheduleFreeAdamW",
 };
+const ours = (name: string) => NAMES[name] ?? name.toLowerCase();
+const camel = (option: string) => option.replace(/_(.)/g, (_, c: string) => c.toUpperCase());
 
 /** Ten steps round differently; Adam's and RMSprop's first steps divide by the root of tiny squares. */
 const TOLERANCE = 5e-6;
@@ -43,23 +46,29 @@ for (const engine of availableEngines()) {
   describe(`optimizers against Keras, ${engine.name} engine`, () => {
     for (const run of fixture.runs) {
       it(`${run.name} ${JSON.stringify(run.options)}`, async () => {
-        const options = Object.fromEntries(Object.entries(run.options).map(([k, v]) => [OPTIONS[k] ?? k, v]));
+        const options = Object.fromEntries(Object.entries(run.options).map(([k, v]) => [camel(k), v]));
         const model = sequential([
           layers.dense({ units: 5, activation: "tanh", inputShape: [3] }),
           layers.dense({ units: 2 }),
         ]);
         model.setWeights(fixture.weights.map((w) => tensor(w)));
-        model.compile({ optimizer: { name: NAMES[run.name]!, options }, loss: "mse", engine });
+        model.compile({ optimizer: { name: ours(run.name), options }, loss: "mse", engine });
         for (const expected of run.losses) {
           const { loss } = await model.trainOnBatch(fixture.x, fixture.y);
           expect(Math.abs(loss! - expected)).toBeLessThan(TOLERANCE * expected);
         }
-        model.getWeights().forEach((w, i) => {
-          const expected = tensor(run.weights[i]!);
-          w.data.forEach((v, j) => {
-            expect(Math.abs(v - expected.data[j]!)).toBeLessThan(TOLERANCE);
+        const compare = (expected: NestedArray[]) =>
+          model.getWeights().forEach((w, i) => {
+            const { data } = tensor(expected[i]!);
+            w.data.forEach((v, j) => {
+              expect(Math.abs(v - data[j]!)).toBeLessThan(TOLERANCE);
+            });
           });
-        });
+        compare(run.weights);
+        if (run.averages) {
+          model.optimizer!.finalizeVariableValues(model.trainableWeights);
+          compare(run.averages);
+        }
         expect(model.optimizer!.iterations.read().item()).toBe(10);
       });
     }
@@ -154,6 +163,34 @@ describe("the learning rate", () => {
 });
 
 describe("optimizers", () => {
+  it("spare what is excluded from weight decay", () => {
+    for (const make of [optimizers.sgd, optimizers.rmsprop]) {
+      const optimizer = make({ learningRate: 0.5, weightDecay: 0.5 });
+      optimizer.excludeFromWeightDecay({ names: ["bias"] });
+      const [kernel, bias] = ["dense/kernel", "dense/bias"].map(
+        (name) => new Variable([], "float32", { name, initial: () => Float32Array.of(1) }),
+      );
+      build(
+        () => {
+          optimizer.apply([ops.constant(tensor(0)), ops.constant(tensor(0))], [kernel!, bias!]);
+          return [];
+        },
+        [],
+        { engine },
+      ).runSync();
+      expect([kernel!.read().item(), bias!.read().item()]).toEqual([0.75, 1]);
+    }
+  });
+  it("give a model the averages of its weights when fit ends", async () => {
+    const model = sequential([layers.dense({ units: 1, inputShape: [1], useBias: false })]);
+    model.setWeights([tensor([[1]])]);
+    const optimizer = optimizers.sgd({ learningRate: 0.25, useEma: true, emaMomentum: 0.5 });
+    model.compile({ optimizer, loss: "mse", engine });
+    // Steps to 0.5 and 0.25; averages 0.5 and 0.375.
+    await model.fit([[1], [1]], [[0], [0]], { batchSize: 1, verbose: 0 });
+    expect(model.getWeights()[0]!.item()).toBe(0.375);
+    expect(optimizer.namedSlotsOf(model.trainableWeights[0]!).map(([name]) => name)).toEqual(["average"]);
+  });
   it("leave parameters without a gradient alone", () => {
     const optimizer = optimizers.sgd({ learningRate: 1, momentum: 0.5 });
     const [a, b] = ["a", "b"].map(
@@ -175,6 +212,23 @@ describe("optimizers", () => {
       optimizers.adam({ beta1: 0.8 }),
       optimizers.adamW({ weightDecay: 0.1, name: "w" }),
       optimizers.rmsprop({ centered: true }),
+      optimizers.adam({
+        amsgrad: true,
+        clipnorm: 1,
+        useEma: true,
+        emaMomentum: 0.5,
+        emaOverwriteFrequency: 7,
+      }),
+      optimizers.adadelta({ rho: 0.8, clipvalue: 2 }),
+      optimizers.adafactor({ beta2Decay: -0.5, relativeStep: false }),
+      optimizers.adagrad({ initialAccumulatorValue: 0, globalClipnorm: 3 }),
+      optimizers.adamax({ beta2: 0.5 }),
+      optimizers.ftrl({ l1RegularizationStrength: 0.1, learningRatePower: 0 }),
+      optimizers.lamb({ epsilon: 1 }),
+      optimizers.lion({ beta1: 1 }),
+      optimizers.muon({ rmsRate: null, excludeLayers: ["head"], muonA: 3 }),
+      optimizers.nadam({ beta1: 0.7 }),
+      optimizers.scheduleFreeAdamW({ warmupSteps: 3 }),
     ]) {
       const config = JSON.parse(JSON.stringify(made.getConfig())) as optimizers.OptimizerConfig;
       expect(optimizers.get(config).getConfig()).toEqual(made.getConfig());
@@ -189,6 +243,12 @@ describe("optimizers", () => {
       weightDecay: 0.004,
     });
     expect(optimizers.get("sgd").getConfig()?.options).toMatchObject({ learningRate: 0.01, momentum: 0 });
+    expect(optimizers.get("muon").getConfig()?.options).toMatchObject({ weightDecay: 0.004, rmsRate: 0.2 });
+    expect(optimizers.get("scheduleFreeAdamW").getConfig()?.options).toMatchObject({
+      learningRate: 0.0025,
+      epsilon: 1e-8,
+    });
+    expect(optimizers.get("lion").getConfig()?.options).toMatchObject({ beta2: 0.99, emaMomentum: 0.99 });
   });
   it("refuse unknown names, options and values", () => {
     expect(() => optimizers.get("adan" as never)).toThrow(
@@ -210,6 +270,24 @@ describe("optimizers", () => {
     );
     expect(() => optimizers.rmsprop({ rho: "high" as never })).toThrow(
       'rmsprop: expected rho to be a number in [0, 1], got "high"',
+    );
+    expect(() => optimizers.adam({ clipnorm: 1, globalClipnorm: 2 })).toThrow(
+      "adam: expected at most one of clipnorm, clipvalue and globalClipnorm, got clipnorm and globalClipnorm",
+    );
+    expect(() => optimizers.adam({ clipvalue: 0 })).toThrow(
+      "adam: expected clipvalue to be a number above 0, got 0",
+    );
+    expect(() => optimizers.sgd({ useEma: true, emaMomentum: 1.5 })).toThrow(
+      "sgd: expected emaMomentum to be a number in [0, 1], got 1.5",
+    );
+    expect(() => optimizers.sgd({ emaOverwriteFrequency: 0.5 })).toThrow(
+      "sgd: expected emaOverwriteFrequency to be an integer from 1 to 2147483647, got 0.5",
+    );
+    expect(() => optimizers.ftrl({ learningRatePower: 1 })).toThrow(
+      "ftrl: expected learningRatePower to be a number of at most 0, got 1",
+    );
+    expect(() => optimizers.lion({ beta1: 0 })).toThrow(
+      "lion: expected beta1 to be a number in (0, 1], got 0",
     );
     const two = () =>
       build(

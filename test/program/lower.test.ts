@@ -237,7 +237,7 @@ describe("lower", () => {
     expect(text).toMatchInlineSnapshot(`
       "
       ($0 f32[8] read, $1 f32[] read, $2 i32[] readwrite, $3 f32[8] readwrite, $4 f32[8] readwrite, $5 f32[8] readwrite)
-      $3 f32[8], $4 f32[8], $5 f32[8] = adamUpdate $1 $2 $3 $0 $4 $5 {beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weightDecay: 0}
+      $3 f32[8], $4 f32[8], $5 f32[8] = adamUpdate $1 $2 $3 $0 $4 $5 {beta1: 0.9, beta2: 0.999, epsilon: 1e-7, amsgrad: false, weightDecay: 0, clipvalue: 0, scaled: false, ema: false, emaMomentum: 0, emaOverwriteFrequency: 0}
       $2 i32[] = add $2 #0
       arena 0 bytes, constants 64 bytes
       "
