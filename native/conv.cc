@@ -6,9 +6,9 @@
 namespace myelin {
 namespace {
 
-const ConvPath* const kForward[] = {&kConvGeneral};
-const ConvPath* const kInputGrad[] = {&kConvInputGradGeneral};
-const ConvPath* const kKernelGrad[] = {&kConvKernelGradGeneral};
+const ConvPath* const kForward[] = {&kConvWinograd, &kConvGeneral};
+const ConvPath* const kInputGrad[] = {&kConvInputGradWinograd, &kConvInputGradGeneral};
+const ConvPath* const kKernelGrad[] = {&kConvKernelGradWinograd, &kConvKernelGradGeneral};
 
 template <size_t kCount>
 const ConvPath& choose(const ConvPath* const (&paths)[kCount], const KernelTable& kernels,

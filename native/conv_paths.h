@@ -34,6 +34,9 @@ struct ConvPath {
 // conv_general.cc: any shape, a matrix product for every tap of every row.
 extern const ConvPath kConvGeneral, kConvInputGradGeneral, kConvKernelGradGeneral;
 
+// conv_winograd.cc: 3 x 3 kernels with stride 1, where transforms are cheaper than direct sums.
+extern const ConvPath kConvWinograd, kConvInputGradWinograd, kConvKernelGradWinograd;
+
 // The numbers i in [begin, end) for which at(i) = start + i * step lies in [0, size).
 struct ConvRange {
   int64_t begin, end;
