@@ -17,7 +17,9 @@ constexpr double kDirectShare = 0.88, kProductShare = 0.9;
 // Transformed kernels beyond this (16 MiB) come from memory again and again.
 constexpr double kMostKernelFloats = 4 << 20;
 
-double ceil_div(double a, double b) { return static_cast<double>(static_cast<int64_t>((a + b - 1) / b)); }
+double ceil_div(double a, double b) {
+  return static_cast<double>(static_cast<int64_t>((a + b - 1) / b));
+}
 
 struct Sizes {
   double pixels, tiles, in, out;  // outputs and tiles of all images, channels
@@ -119,7 +121,8 @@ template <Winograd (*kOf)(const ConvShape&), bool kTransposed>
 int64_t scratch_floats(const KernelTable& kernels, const ConvShape& s, int threads) {
   Winograd w = kOf(s);
   choose_tile(kernels, w);
-  const auto work = static_cast<int64_t>(winograd_workspace_bytes(kernels, w, threads) / sizeof(float));
+  const auto work =
+      static_cast<int64_t>(winograd_workspace_bytes(kernels, w, threads) / sizeof(float));
   return static_cast<int64_t>(winograd_kernel_floats(kernels, w)) +
          std::max(work, kTransposed ? 9 * w.in * w.out : 0);
 }

@@ -1,7 +1,7 @@
 // Winograd's convolution against this machine's multiply-add peak, in flops of the direct
 // convolution (so that over 100 % is possible), and its error in norm against sums in double.
 //   winograd_bench [--level avx2] [--threads 2] [--shape n,h,w,in,out] [--seconds 0.1]
-//                  [--way 2|4|grad]
+//                  [--way direct|2|4|grad]
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../conv_paths.h"
 #include "../winograd.h"
 #include "../kernels/simd/portable.h"
 #include "fma_peak.inl.h"
@@ -125,6 +126,25 @@ void bench(const KernelTable& kernels, ThreadPool& pool, Winograd w, double seco
     std::printf("\n");
     std::fflush(stdout);
   };
+  const ConvShape s = {w.batch,
+                       {1, w.height, w.width},
+                       {1, w.out_height, w.out_width},
+                       {1, 3, 3},
+                       {1, 1, 1},
+                       {1, 1, 1},
+                       {0, w.top, w.left},
+                       w.in,
+                       w.out,
+                       1};
+  if (way.empty() || way == "direct") {
+    const ConvPath& path = kConvGeneral;
+    std::vector<float> scratch(
+        static_cast<size_t>(path.scratch_floats(kernels, s, pool.threads())));
+    const double took = time(seconds, [&] {
+      path.run({kernels, pool, s, scratch.data(), nullptr}, x.data(), kernel.data(), y.data());
+    });
+    report("direct", took, error(w, x, kernel, y));
+  }
   for (const int tile : {2, 4}) {
     if (!way.empty() && way != std::to_string(tile)) continue;
     w.tile = tile;

@@ -2,8 +2,8 @@
 // of all columns, then of all rows. Their constants follow from the points that the polynomials are
 // evaluated at: F(2x2, 3x3) takes 0, 1, -1 and infinity; F(4x4, 3x3) and F(3x3, 4x4) take 0, +-a,
 // +-b and infinity with a = 5/8, b = 3/2. Of such points these have about the smallest error: less
-// than half of that of the usual 1 and 2, twice that of the direct sum (docs/numerics.md). With
-// fma() any points cost the same.
+// than half of that of the usual 1 and 2 (docs/numerics.md has figures). With fma() any points cost
+// the same.
 
 namespace myelin::MYELIN_LEVEL {
 namespace {
