@@ -1,43 +1,14 @@
 // Layers that disturb their input in training and pass it on unchanged otherwise: Dropout, GaussianNoise, GaussianDropout.
 
 import { MyelinError } from "../core/errors.ts";
-import { checkInteger, checkNumber, checkOptions } from "../core/options.ts";
+import { checkNumber, checkOptions } from "../core/options.ts";
 import { formatShape } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
-import { add, cast, identity, multiply, random, SeedGenerator } from "../ops/index.ts";
-import { type CallContext, LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
+import { add, identity, multiply, random, type SeedGenerator } from "../ops/index.ts";
+import { LAYER_OPTIONS } from "./layer.ts";
+import { Noise, type NoiseOptions } from "./noise.ts";
 import { labelOf } from "./options.ts";
 import { type BatchShape, checkBatchShape } from "./symbolic.ts";
-import { UnaryLayer } from "./unary.ts";
-
-export interface NoiseOptions extends LayerOptions {
-  /** A stream of its own for this layer; default: the model's. */
-  seed?: number | null;
-}
-
-/** What the three have in common: a seed, and nothing to do outside of training. */
-abstract class Noise extends UnaryLayer {
-  override supportsMasking = true;
-  /** Undefined: the model's own is used. */
-  readonly seedGenerator: SeedGenerator | undefined;
-
-  constructor(where: string, options: NoiseOptions) {
-    super(options);
-    const { seed } = options;
-    if (seed != null) this.seedGenerator = new SeedGenerator(checkInteger(where, "seed", seed));
-  }
-
-  override call(x: Value, context: CallContext): Value {
-    const value = cast(x, "float32");
-    return context.training ? this.disturb(value, this.seedGenerator) : identity(value);
-  }
-
-  protected abstract disturb(x: Value, seed: SeedGenerator | undefined): Value;
-
-  override getConfig(): Record<string, unknown> {
-    return { ...super.getConfig(), seed: this.seedGenerator?.seed ?? null };
-  }
-}
 
 export interface DropoutOptions extends NoiseOptions {
   /** Share of elements set to 0, in [0, 1). */
