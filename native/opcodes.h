@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = -1681098380;
+constexpr int32_t kOpcodeHash = 507061574;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -55,7 +55,17 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(dotProductAttentionGrad, "bbiff") \
   X(sgdUpdate, "fbffbbfi") \
   X(adamUpdate, "fffbffbbfi") \
-  X(squaredNorms, "")
+  X(squaredNorms, "") \
+  X(batchNorm, "fbb") \
+  X(batchNormGrad, "fbb") \
+  X(layerNorm, "ifbb") \
+  X(layerNormGrad, "ibb") \
+  X(rmsNorm, "ifb") \
+  X(rmsNormGrad, "ib") \
+  X(groupNorm, "ifbb") \
+  X(groupNormGrad, "ibb") \
+  X(sgdUpdate, "fbf") \
+  X(adamUpdate, "ffff")
 
 // X(name, arity)
 #define MYELIN_MICRO_OPS(X) \
@@ -129,7 +139,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 40;
+constexpr int32_t kOpcodeCount = 50;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

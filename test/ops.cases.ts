@@ -9,6 +9,7 @@ import { compositeCases } from "./cases/composite.ts";
 import { convCases } from "./cases/conv.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { moveCases } from "./cases/move.ts";
+import { normalizationCases } from "./cases/normalization.ts";
 import { poolCases } from "./cases/pool.ts";
 import { productCases } from "./cases/product.ts";
 import { reduceCases } from "./cases/reduce.ts";
@@ -24,5 +25,6 @@ export const cases: readonly OpCase[] = [
   ...poolCases,
   ...compositeCases,
   ...attentionCases,
+  ...normalizationCases,
   ...composedCases,
 ];

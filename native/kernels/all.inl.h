@@ -15,6 +15,8 @@
 #include "softmax.inl.h"
 #include "attention.inl.h"  // after softmax: shares its rows
 #include "winograd.inl.h"
+#include "norm_columns.inl.h"  // these after softmax and reduce: they share their partial rows and sums
+#include "norm_rows.inl.h"
 #include "optimizer.inl.h"  // after softmax: shares its partial stores
 
 namespace myelin::MYELIN_LEVEL {

@@ -19,6 +19,7 @@
 #include "elementwise.h"
 #include "gemm.h"
 #include "move.h"
+#include "norm.h"
 #include "optimizer.h"
 #include "pool.h"
 #include "random.h"

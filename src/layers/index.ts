@@ -3,6 +3,7 @@
 export * from "./activation.ts";
 export * from "./conv.ts";
 export * from "./conv-transpose.ts";
+export * from "./batch-normalization.ts";
 export * from "./core.ts";
 export * from "./dense.ts";
 export * from "./depthwise-conv.ts";
@@ -11,6 +12,8 @@ export * from "./global-pooling.ts";
 export * from "./margins.ts";
 export { type Mask, maskOf, setMask } from "./mask.ts";
 export * from "./masking.ts";
+export * from "./group-normalization.ts";
+export * from "./layer-normalization.ts";
 export * from "./merging.ts";
 export type { NoiseOptions } from "./noise.ts";
 export * from "./pooling.ts";

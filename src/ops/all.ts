@@ -4,6 +4,7 @@
 import type { Op } from "../graph/graph.ts";
 import * as arithmetic from "./arithmetic.ts";
 import * as attention from "./attention.ts";
+import * as batchNorm from "./batch-norm.ts";
 import { castOp } from "./cast.ts";
 import * as compare from "./compare.ts";
 import { constantOp } from "./constant.ts";
@@ -12,6 +13,8 @@ import { stopGradientOp } from "./custom.ts";
 import * as elementwise from "./elementwise.ts";
 import { fusedOp } from "./fused.ts";
 import { gatherOp, scatterAddOp } from "./gather.ts";
+import * as groupNorm from "./group-norm.ts";
+import * as layerNorm from "./layer-norm.ts";
 import { matmulOp } from "./matmul.ts";
 import * as move from "./move.ts";
 import * as pool from "./pool.ts";
@@ -38,6 +41,9 @@ const records: readonly Op[] = [
   ...recordsOf(softmax),
   ...recordsOf(attention),
   ...recordsOf(pool),
+  ...recordsOf(batchNorm),
+  ...recordsOf(groupNorm),
+  ...recordsOf(layerNorm),
   castOp,
   constantOp,
   stopGradientOp,

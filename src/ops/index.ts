@@ -44,6 +44,7 @@ export {
   subtract,
 } from "./arithmetic.ts";
 export { type AttentionOptions, attentionWeights, dotProductAttention } from "./attention.ts";
+export { type BatchNormOptions, batchNorm } from "./batch-norm.ts";
 export {
   equal,
   greater,
@@ -101,6 +102,8 @@ export {
   tanh,
 } from "./elementwise.ts";
 export { gather, scatterAdd, takeAlongAxis } from "./gather.ts";
+export { type GroupNormOptions, groupNorm } from "./group-norm.ts";
+export { type LayerNormOptions, layerNorm, rmsNorm } from "./layer-norm.ts";
 export { dot, type MatmulOptions, matmul, outer } from "./matmul.ts";
 export type { Operand } from "./operand.ts";
 export { toValue } from "./operand.ts";

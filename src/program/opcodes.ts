@@ -97,6 +97,23 @@ export const OPCODES: readonly Opcode[] = [
   opcode("adamUpdate", { beta1: "float", beta2: "float", epsilon: "float", amsgrad: "bool", ...SWEEP }),
   // n tensors: float32 [n], the sum of squares of each.
   opcode("squaredNorms"),
+  // Normalisations and their gradients. gamma is there where scale says so, beta where center does; gradients give dx and
+  // those of the weights that are there. x [.., channels], gamma, beta: y, mean, variance. x, dy, gamma, mean, variance: dx, ..
+  opcode("batchNorm", { epsilon: "float", scale: "bool", center: "bool" }),
+  opcode("batchNormGrad", { epsilon: "float", scale: "bool", center: "bool" }),
+  // Over axes begin.. of x. x, gamma, beta: y, mean, rstd. x, dy, gamma, mean, rstd: dx, ..
+  opcode("layerNorm", { begin: "int", epsilon: "float", scale: "bool", center: "bool" }),
+  opcode("layerNormGrad", { begin: "int", scale: "bool", center: "bool" }),
+  // x, gamma: y, rstd. x, dy, gamma, rstd: dx, ..
+  opcode("rmsNorm", { begin: "int", epsilon: "float", scale: "bool" }),
+  opcode("rmsNormGrad", { begin: "int", scale: "bool" }),
+  // x [samples, .., channels], gamma, beta: y, mean and rstd [samples, groups]. x, dy, gamma, mean, rstd: dx, ..
+  opcode("groupNorm", { groups: "int", epsilon: "float", scale: "bool", center: "bool" }),
+  opcode("groupNormGrad", { groups: "int", scale: "bool", center: "bool" }),
+  // learningRate [], then n times (p, g) or (p, g, velocity): see ops/updates.ts.
+  opcode("sgdUpdate", { momentum: "float", nesterov: "bool", weightDecay: "float" }),
+  // learningRate [], iteration int32 [], then n times (p, g, m, v).
+  opcode("adamUpdate", { beta1: "float", beta2: "float", epsilon: "float", weightDecay: "float" }),
 ];
 
 /**

@@ -11,6 +11,7 @@ import { allOps } from "../../src/ops/all.ts";
 import * as ops from "../../src/ops/index.ts";
 import { evaluate } from "../helpers/evaluate.ts";
 import { cases } from "../ops.cases.ts";
+import { normalizationRows } from "./normalization-values.ts";
 
 type Fn = (...xs: Value[]) => Value | readonly Value[];
 type Row = readonly [op: string, fn: Fn, args: readonly (NestedArray | Tensor)[], ...expected: NestedArray[]];
@@ -599,6 +600,7 @@ const rows: readonly Row[] = [
       ],
     ],
   ],
+  ...normalizationRows,
   ["stopGradient", ops.stopGradient, [[1, 2]], [1, 2]],
   [
     "randomBits",
