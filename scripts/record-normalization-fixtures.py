@@ -36,6 +36,8 @@ def positive(w):
 
 x56, x345, image = draw(5, 6), draw(3, 4, 5), draw(2, 3, 3, 4)
 
+MASK = np.array([[1, 1, 0, 1], [1, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
+
 LAYERS = [
     ("batchNormalization", {}, layers.BatchNormalization(), x56),
     ("batchNormalization", {}, layers.BatchNormalization(), image),
@@ -43,6 +45,7 @@ LAYERS = [
     ("batchNormalization", {"center": False}, layers.BatchNormalization(center=False), x345),
     ("batchNormalization", {"scale": False}, layers.BatchNormalization(scale=False), x345),
     ("batchNormalization", {"scale": False, "center": False}, layers.BatchNormalization(scale=False, center=False), x345),
+    ("batchNormalization", {"momentum": 0.7}, layers.BatchNormalization(momentum=0.7), x345, MASK),
     ("batchNormalization", {"trainable": False}, layers.BatchNormalization(trainable=False), x56),
     ("layerNormalization", {}, layers.LayerNormalization(), x56),
     ("layerNormalization", {"epsilon": 1e-5}, layers.LayerNormalization(epsilon=1e-5), x345),
@@ -64,23 +67,27 @@ LAYERS = [
 ]
 
 
-def record(factory, options, layer, x):
+def record(factory, options, layer, x, mask=None):
     layer.build(x.shape)
     layer.set_weights([positive(w) if "variance" in w.name or "gamma" in w.name else draw(*w.shape) for w in layer.weights])
     before = [plain(w) for w in layer.weights]
+    training = {"training": True} if layer_takes_training(layer) else {}
+    if mask is not None:
+        training["mask"] = mask
     inference = plain(layer(x, training=False) if layer_takes_training(layer) else layer(x))
     tensor = torch.tensor(x, requires_grad=True)
     dy = draw(*x.shape)
-    output = layer(tensor, training=True) if layer_takes_training(layer) else layer(tensor)
+    output = layer(tensor, **training)
     wanted = [tensor] + [w.value for w in layer.trainable_weights]
     gradients = torch.autograd.grad((output * torch.tensor(dy)).sum(), wanted)
     for _ in range(2 if layer_takes_training(layer) else 0):
-        layer(x, training=True)
+        layer(x, **training)
     return {
         "factory": factory,
         "options": options,
         "x": plain(x),
         "dy": plain(dy),
+        **({} if mask is None else {"mask": mask.astype(int).tolist()}),
         "weightNames": [w.name for w in layer.weights],
         "weights": before,
         "inference": inference,

@@ -14,10 +14,10 @@ namespace myelin {
 //
 // In float32 E[x^2] - E[x]^2 loses every digit once the mean is some thousand deviations. Here each
 // column of eight rows is held in registers: its own mean, the distances from that, and then one
-// step of Chan, Golub and LeVeque's merge ("Updating formulae and a pairwise algorithm for computing
-// sample variances", 1979): one read of x with the errors of the two-pass formula, whatever origin
-// is. With a row of x as origin, means are of the size of deviations, so that rounding them costs
-// nothing either.
+// step of Chan, Golub and LeVeque's merge ("Updating formulae and a pairwise algorithm for
+// computing sample variances", 1979): one read of x with the errors of the two-pass formula,
+// whatever origin is. With a row of x as origin, means are of the size of deviations, so that
+// rounding them costs nothing either.
 using NormStats = void(const float* x, const float* origin, int64_t rows, int64_t cols,
                        int64_t stride, float* mean, float* square);
 // Merges the statistics of `rows_b` rows into those of `rows_a`.

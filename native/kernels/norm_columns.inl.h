@@ -1,6 +1,6 @@
-// Batch and group normalisation by columns; contracts in norm.h. Narrow columns are widened: several
-// rows seen as one, so that vectors are full and loops long. All of it is bound by memory: eight
-// read streams at a time, which the prefetchers follow, and coefficients from L1.
+// Batch and group normalisation by columns; contracts in norm.h. Narrow columns are widened:
+// several rows seen as one, so that vectors are full and loops long. All of it is bound by memory:
+// eight read streams at a time, which the prefetchers follow, and coefficients from L1.
 
 namespace myelin::MYELIN_LEVEL {
 namespace {
@@ -87,7 +87,8 @@ MYELIN_INLINE void stats_plain(const float* x, const float* origin, int64_t rows
                                int64_t stride, float* mean, float* square) {
   for (int64_t c = 0; c < cols; ++c) mean[c] = square[c] = 0.0f;
   int64_t r = 0;
-  for (; rows - r >= 8; r += 8) stats_pass<8>(x + r * stride, origin, cols, stride, r, mean, square);
+  for (; rows - r >= 8; r += 8)
+    stats_pass<8>(x + r * stride, origin, cols, stride, r, mean, square);
   for (; r < rows; ++r) stats_pass<1>(x + r * stride, origin, cols, stride, r, mean, square);
 }
 
@@ -199,8 +200,7 @@ MYELIN_INLINE void sums_pass(const float* x, const float* dy, int64_t cols, int6
     sums_of<kRows, true>(x + c, dy + c, stride, cols - c, mean + c, by_beta + c, by_normal + c);
 }
 MYELIN_INLINE void sums_plain(const float* x, const float* dy, int64_t rows, int64_t cols,
-                              int64_t stride, const float* mean, float* by_beta,
-                              float* by_normal) {
+                              int64_t stride, const float* mean, float* by_beta, float* by_normal) {
   for (int64_t c = 0; c < cols; ++c) by_beta[c] = by_normal[c] = 0.0f;
   int64_t r = 0;
   for (; rows - r >= 8; r += 8)

@@ -110,8 +110,7 @@ MYELIN_INLINE void norm_grad_block(const float* x, const float* dy, int64_t cols
                                    kCentre ? mean[k] : 0.0f, rstd[k]);
   }
   for (int64_t c = 0; c < cols; c += kLanes) {
-    const Vec weight =
-        gamma != nullptr ? row_lanes(gamma, c, cols, zero()) : broadcast(1.0f);
+    const Vec weight = gamma != nullptr ? row_lanes(gamma, c, cols, zero()) : broadcast(1.0f);
     Vec by_gamma = zero(), by_beta = zero();
     MYELIN_UNROLL
     for (int k = 0; k < kRows; ++k) {
@@ -125,8 +124,7 @@ MYELIN_INLINE void norm_grad_block(const float* x, const float* dy, int64_t cols
     }
     if (dgamma != nullptr)
       store_lanes(dgamma, c, cols, row_lanes(dgamma, c, cols, zero()) + by_gamma);
-    if (dbeta != nullptr)
-      store_lanes(dbeta, c, cols, row_lanes(dbeta, c, cols, zero()) + by_beta);
+    if (dbeta != nullptr) store_lanes(dbeta, c, cols, row_lanes(dbeta, c, cols, zero()) + by_beta);
   }
 }
 template <bool kCentre>

@@ -1,5 +1,5 @@
-// Layer and RMS normalisation and their gradients: rows over trailing axes, split over the pool. The
-// gradients of gamma and beta are sums over pieces of rows, added up in order.
+// Layer and RMS normalisation and their gradients: rows over trailing axes, split over the pool.
+// The gradients of gamma and beta are sums over pieces of rows, added up in order.
 #include <cstring>
 
 #include "support.h"
@@ -29,8 +29,7 @@ struct RowSpec {
     if (layer) center = ints[2] != 0;
     if (!gradient) epsilon = spec.attrs.floats[0];
     const size_t with_gamma = scale ? 1 : 0, with_beta = center ? 1 : 0, with_mean = layer ? 1 : 0;
-    require_form(spec, op,
-                 gradient ? 3 + with_gamma + with_mean : 1 + with_gamma + with_beta,
+    require_form(spec, op, gradient ? 3 + with_gamma + with_mean : 1 + with_gamma + with_beta,
                  gradient ? 1 + with_gamma + with_beta : 2 + with_mean, expected);
     const TensorView& x = spec.inputs[0];
     require(ints[0] >= 0 && ints[0] < x.rank, name + ": axes out of range");

@@ -32,9 +32,7 @@ struct Cut {
     pieces = rows <= piece_rows ? 1 : (rows - 1) / piece_rows + 1;
     strips = (cols - 1) / kStrip + 1;
   }
-  int64_t rows_of(int64_t piece) const {
-    return std::min(piece_rows, rows - piece * piece_rows);
-  }
+  int64_t rows_of(int64_t piece) const { return std::min(piece_rows, rows - piece * piece_rows); }
   bool whole() const { return pieces == 1 && strips == 1; }
 
   // Calls f(sample, piece, first column, columns) for every piece.
@@ -69,8 +67,9 @@ struct NormSpec {
       : name(op), gradient(is_gradient) {
     const auto& ints = spec.attrs.ints;
     const size_t first = is_group ? 1 : 0;
-    require(ints.size() == first + 2 && spec.attrs.floats.size() == (is_group && gradient ? 0u : 1u),
-            name + ": wrong number of attributes");
+    require(
+        ints.size() == first + 2 && spec.attrs.floats.size() == (is_group && gradient ? 0u : 1u),
+        name + ": wrong number of attributes");
     scale = ints[first] != 0;
     center = ints[first + 1] != 0;
     if (!spec.attrs.floats.empty()) epsilon = spec.attrs.floats[0];
@@ -285,8 +284,9 @@ class NormGradPlan final : public StepPlan {
     for (int64_t c = 0; c < cut_.cols; ++c) row[c] = mean[c / width];
   }
 
-  // From the pieces' sums to the sample's gradients of beta and gamma and the columns' coefficients:
-  // dx = rstd (dy gamma - mean(dy gamma) - normal mean(dy gamma normal)), normal = (x - mean) rstd.
+  // From the pieces' sums to the sample's gradients of beta and gamma and the columns'
+  // coefficients: dx = rstd (dy gamma - mean(dy gamma) - normal mean(dy gamma normal)), normal = (x
+  // - mean) rstd.
   void finish(const KernelTable& k, const void* const* inputs, float* sums, float* workspace,
               int64_t s) const {
     const int64_t cols = cut_.cols;
@@ -330,7 +330,8 @@ class NormGradPlan final : public StepPlan {
 
   const NormSpec spec_;
   const Cut cut_;
-  // Workspace of a sample in floats: sums of its pieces, then mean and three coefficients by column.
+  // Workspace of a sample in floats: sums of its pieces, then mean and three coefficients by
+  // column.
   const int64_t per_sample_;
 };
 

@@ -3,7 +3,7 @@
 
 import { MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/options.ts";
-import { formatShape, normalizeAxis } from "../core/shape.ts";
+import { formatShape, normalizeAxis, sameShape } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { Initializer, InitializerLike } from "../initializers/initializer.ts";
@@ -50,9 +50,13 @@ const BATCH_NORMALIZATION_OPTIONS = [
   "renorm",
 ] as const;
 
+/** What Keras adds to numbers of unmasked elements. */
+const KERAS_EPSILON = 1e-7;
+
 /** Weights: gamma, beta, moving_mean and moving_variance, each of the size of the axis; the last two are not trained. */
 export class BatchNormalization extends UnaryLayer {
   static readonly className = "BatchNormalization";
+  override supportsMasking = true;
   readonly axis: number;
   readonly momentum: number;
   readonly epsilon: number;
@@ -111,7 +115,7 @@ export class BatchNormalization extends UnaryLayer {
   }
 
   /** A layer that is not trainable computes as outside of training, as in Keras. */
-  override call(x: Value, { training }: CallContext): Value {
+  override call(x: Value, { training }: CallContext, mask: Value | null): Value {
     const size = this.movingMean.shape[0]!;
     const axis = normalizeAxis(this.path, this.axis, x.rank);
     if (x.shape[axis] !== size) {
@@ -120,8 +124,18 @@ export class BatchNormalization extends UnaryLayer {
         `expected axis ${axis} of ${size}, got shape ${formatShape(x.shape)}`,
       );
     }
+    if (mask && (mask.rank !== x.rank - 1 || !sameShape(mask.shape, x.shape.slice(0, -1)))) {
+      throw this.error(
+        "SHAPE_MISMATCH",
+        `expected a mask of the input's shape without its last axis, got ${formatShape(mask.shape)} for ${formatShape(x.shape)}`,
+      );
+    }
     const value = ops.cast(x, "float32");
-    return training && this.trainable ? this.onBatch(value, axis) : this.onAverages(value, axis);
+    if (!training || !this.trainable) {
+      const along = (v: Variable) => alongAxis(ops.toValue(v), axis, x.rank);
+      return this.onStatistics(value, along(this.movingMean), along(this.movingVariance), axis);
+    }
+    return mask ? this.onMasked(value, axis, mask) : this.onBatch(value, axis);
   }
 
   private onBatch(x: Value, axis: number): Value {
@@ -137,15 +151,27 @@ export class BatchNormalization extends UnaryLayer {
     ops.assign(average, ops.add(ops.multiply(average, momentum), ops.multiply(value, 1 - momentum)));
   }
 
+  /** Statistics of the elements whose steps count. */
+  private onMasked(x: Value, axis: number, mask: Value): Value {
+    const over = { axis: x.shape.flatMap((_, i) => (i === axis ? [] : [i])), keepDims: true };
+    const counts = ops.broadcastTo(ops.expandDims(mask, -1), x.shape);
+    const count = ops.add(ops.sum(ops.cast(counts, "float32"), over), KERAS_EPSILON);
+    const mean = ops.divide(ops.sum(ops.where(counts, x, 0), over), count);
+    const distance = ops.where(counts, ops.subtract(x, mean), 0);
+    const variance = ops.divide(ops.sum(ops.square(distance), over), count);
+    this.move(this.movingMean, ops.reshape(mean, this.movingMean.shape));
+    this.move(this.movingVariance, ops.reshape(variance, this.movingMean.shape));
+    return this.onStatistics(x, mean, variance, axis);
+  }
+
   /** One multiplication and one addition, so that a convolution before it can take them in. */
-  private onAverages(x: Value, axis: number): Value {
-    const inverse = ops.rsqrt(ops.add(this.movingVariance, this.epsilon));
-    const scale = this.gamma ? ops.multiply(this.gamma, inverse) : inverse;
-    const lost = ops.multiply(this.movingMean, scale);
-    const shift = this.beta ? ops.subtract(this.beta, lost) : ops.negative(lost);
-    const along = (v: Value) =>
-      axis === x.rank - 1 ? v : ops.reshape(v, [v.shape[0]!, ...x.shape.slice(axis + 1).map(() => 1)]);
-    return ops.add(ops.multiply(x, along(scale)), along(shift));
+  private onStatistics(x: Value, mean: Value, variance: Value, axis: number): Value {
+    const weight = (v: Variable) => alongAxis(ops.toValue(v), axis, x.rank);
+    const inverse = ops.rsqrt(ops.add(variance, this.epsilon));
+    const scale = this.gamma ? ops.multiply(weight(this.gamma), inverse) : inverse;
+    const lost = ops.multiply(mean, scale);
+    const shift = this.beta ? ops.subtract(weight(this.beta), lost) : ops.negative(lost);
+    return ops.add(ops.multiply(x, scale), shift);
   }
 
   override getConfig(): Record<string, unknown> {
@@ -161,6 +187,11 @@ export class BatchNormalization extends UnaryLayer {
       renorm: false,
     };
   }
+}
+
+/** [channels] as it broadcasts along an axis. */
+function alongAxis(v: Value, axis: number, rank: number): Value {
+  return axis === rank - 1 ? v : ops.reshape(v, [v.shape[0]!, ...new Array<number>(rank - 1 - axis).fill(1)]);
 }
 
 /**

@@ -30,6 +30,7 @@ export interface GroupNormalizationOptions extends ScaleAndCenterOptions {
 /** Weights: gamma, beta, one element for each channel. */
 export class GroupNormalization extends UnaryLayer {
   static readonly className = "GroupNormalization";
+  override supportsMasking = true;
   readonly groups: number;
   readonly axis: number;
   readonly epsilon: number;

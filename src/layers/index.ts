@@ -1,9 +1,9 @@
 // The `layers` namespace of the public API: a function for each layer, and the classes behind them.
 
 export * from "./activation.ts";
+export * from "./batch-normalization.ts";
 export * from "./conv.ts";
 export * from "./conv-transpose.ts";
-export * from "./batch-normalization.ts";
 export * from "./core.ts";
 export * from "./dense.ts";
 export * from "./depthwise-conv.ts";
@@ -14,6 +14,8 @@ export { type Mask, maskOf, setMask } from "./mask.ts";
 export * from "./masking.ts";
 export * from "./group-normalization.ts";
 export * from "./layer-normalization.ts";
+export { type Mask, maskOf, setMask } from "./mask.ts";
+export * from "./masking.ts";
 export * from "./merging.ts";
 export type { NoiseOptions } from "./noise.ts";
 export * from "./pooling.ts";

@@ -71,6 +71,7 @@ export interface LayerNormalizationOptions extends ScaleAndCenterOptions {
 /** Weights: gamma, beta, of the sizes of the axes. */
 export class LayerNormalization extends OverAxes {
   static readonly className = "LayerNormalization";
+  override supportsMasking = true;
   readonly epsilon: number;
   readonly rmsScaling: boolean;
   gamma: Variable | undefined;
@@ -176,6 +177,7 @@ export interface UnitNormalizationOptions extends LayerOptions {
 
 export class UnitNormalization extends OverAxes {
   static readonly className = "UnitNormalization";
+  override supportsMasking = true;
 
   constructor(options: UnitNormalizationOptions = {}) {
     const where = labelOf("unitNormalization", options);

@@ -9,7 +9,7 @@ import { readVariable, trace } from "../../src/graph/trace.ts";
 import { sequential } from "../../src/index.ts";
 import * as layers from "../../src/layers/index.ts";
 import type { Layer } from "../../src/layers/layer.ts";
-import { multiply, sum } from "../../src/ops/index.ts";
+import { multiply, sum, toValue } from "../../src/ops/index.ts";
 import * as optimizers from "../../src/optimizers/index.ts";
 import recorded from "../fixtures/normalization.json" with { type: "json" };
 import { availableEngines } from "../helpers/engines.ts";
@@ -42,7 +42,8 @@ for (const engine of availableEngines()) {
 
         const step = build(
           (v, g) => {
-            const y = layer.apply(v!, { training: true });
+            const mask = "mask" in r ? tensor(r.mask as number[][], undefined, "bool") : null;
+            const y = layer.apply(v!, { training: true }, mask && toValue(mask));
             const trained = layer.trainableWeights.map(readVariable);
             return [y, ...backward([sum(multiply(y, g!))], [], [v!, ...trained])];
           },
@@ -196,6 +197,17 @@ describe("refused", () => {
     [
       () => layers.groupNormalization({ groups: 3, axis: 0 }).computeOutputShape([null, 4]),
       "groupNormalization: expected an axis other than the batch, got 0",
+    ],
+    [
+      () =>
+        trace(
+          (x, mask) => [layers.batchNormalization().apply(x!, { training: true }, mask!)],
+          [
+            { shape: [2, 3], dtype: "float32" },
+            { shape: [2, 3], dtype: "bool" },
+          ],
+        ),
+      "expected a mask of the input's shape without its last axis, got [2, 3] for [2, 3]",
     ],
     [() => used(layers.batchNormalization(), [2, 3], [2, 4]), "expected axis 1 of 3, got shape [2, 4]"],
     [
