@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = 507061574;
+constexpr int32_t kOpcodeHash = -8645534;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -63,9 +63,7 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(rmsNorm, "ifb") \
   X(rmsNormGrad, "ib") \
   X(groupNorm, "ifbb") \
-  X(groupNormGrad, "ibb") \
-  X(sgdUpdate, "fbf") \
-  X(adamUpdate, "ffff")
+  X(groupNormGrad, "ibb")
 
 // X(name, arity)
 #define MYELIN_MICRO_OPS(X) \
@@ -139,7 +137,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 50;
+constexpr int32_t kOpcodeCount = 48;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

@@ -110,10 +110,6 @@ export const OPCODES: readonly Opcode[] = [
   // x [samples, .., channels], gamma, beta: y, mean and rstd [samples, groups]. x, dy, gamma, mean, rstd: dx, ..
   opcode("groupNorm", { groups: "int", epsilon: "float", scale: "bool", center: "bool" }),
   opcode("groupNormGrad", { groups: "int", scale: "bool", center: "bool" }),
-  // learningRate [], then n times (p, g) or (p, g, velocity): see ops/updates.ts.
-  opcode("sgdUpdate", { momentum: "float", nesterov: "bool", weightDecay: "float" }),
-  // learningRate [], iteration int32 [], then n times (p, g, m, v).
-  opcode("adamUpdate", { beta1: "float", beta2: "float", epsilon: "float", weightDecay: "float" }),
 ];
 
 /**
