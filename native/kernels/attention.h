@@ -23,7 +23,7 @@ struct AttentionBlock {
 // earlier blocks must be multiplied by. Scores of -inf count as not seen.
 using AttentionSoftmax = void(const AttentionBlock& block, float* max, float* sum, float* rescale);
 
-// For n rows: lse[r * step] = max + ln(sum), inverse[r] = 1 / sum; 0 and 0 for rows that saw
+// For n rows: lse[r * step] = max + ln(sum), inverse[r] = 1 / sum; -1e30 and 0 for rows that saw
 // nothing, whose sum is 0.
 using AttentionFinish = void(const float* max, const float* sum, int64_t n, float* lse,
                              int64_t step, float* inverse);

@@ -72,7 +72,7 @@ void attention_finish(const float* max, const float* sum, int64_t n, float* lse,
     const Vec safe = select(none, broadcast(1.0f), total);
     store_lanes(inverse, r, n, select(none, zero(), broadcast(1.0f) / safe));
     float out[kLanes];
-    store(out, select(none, zero(), row_lanes(max, r, n, zero()) + log(safe)));
+    store(out, select(none, broadcast(-1e30f), row_lanes(max, r, n, zero()) + log(safe)));
     for (int64_t i = 0; i < count; ++i) lse[(r + i) * step] = out[i];
   }
 }

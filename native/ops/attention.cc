@@ -24,6 +24,9 @@ constexpr int64_t kKeys = 128;
 constexpr int64_t kBlocksPerTask = 8;
 constexpr int64_t kWantedTasks = 16;
 
+// The log-sum-exp of a query that sees no key.
+constexpr float kUnseen = -1e30f;
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Floats of a piece of workspace: whole cache lines.
 int64_t lines(int64_t floats) { return ceil_div(floats, 16) * 16; }
@@ -190,7 +193,7 @@ class AttentionPlan final : public StepPlan {
 
  private:
   struct Workspace {
-    float *keys, *values, *queries, *scores, *keep, *max, *sum, *factors;
+    float *keys, *values, *queries, *scores, *keep, *max, *sum, *factors, *mean;
     int32_t* bits;
     int64_t floats;
 
@@ -207,6 +210,7 @@ class AttentionPlan final : public StepPlan {
       max = pieces.take(rows);
       sum = pieces.take(rows);
       factors = pieces.take(s.block_rows());
+      mean = pieces.take(s.masked ? s.width : 0);
       floats = pieces.used(start);
     }
   };
@@ -255,6 +259,29 @@ class AttentionPlan final : public StepPlan {
       kernels.attention_finish(w.max + at, w.sum + at, rows.count, stats, s_.heads, w.factors);
       kernels.scale_rows(out_of(out, rows), rows.count, s_.width, out_stride, w.factors);
     }
+    if (s_.masked) fill_unseeing(kernels, v, b, key_head, first, last, w, out);
+  }
+
+  // A query that sees no key gets the mean of all values, as in Keras.
+  void fill_unseeing(const KernelTable& kernels, const Matrix& v, int64_t b, int64_t key_head,
+                     int64_t first, int64_t last, const Workspace& w, float* out) const {
+    bool have_mean = false;
+    for (int64_t i = first; i < last; ++i) {
+      const Rows rows = rows_of(s_, b, key_head, i);
+      for (int64_t r = 0; r < rows.count; ++r) {
+        if (w.sum[(i - first) * s_.block_rows() + r] != 0) continue;
+        if (!have_mean) {
+          std::fill_n(w.mean, s_.width, 0.0f);
+          for (int64_t j = 0; j < s_.keys; ++j) {
+            kernels.accumulate_f32(w.mean, v.data + j * v.stride, s_.width);
+          }
+          kernels.scale_copy(w.mean, 0, 1, s_.width, 1.0f / static_cast<float>(s_.keys), w.mean, 0);
+          have_mean = true;
+        }
+        float* to = out_of(out, rows) + r * s_.heads * s_.width;
+        std::memcpy(to, w.mean, static_cast<size_t>(s_.width) * sizeof(float));
+      }
+    }
   }
 
   float* out_of(float* out, const Rows& rows) const {
@@ -290,8 +317,15 @@ class AttentionGradPlan final : public StepPlan {
                        static_cast<float*>(outputs[2])};
     context.pool.parallel_for(s_.batch * s_.key_heads, [&](int64_t task, int worker) {
       const Workspace w(*this, reinterpret_cast<float*>(context.workspace) + worker * floats_);
+      const int64_t b = task / s_.key_heads, key_head = task % s_.key_heads;
+      const bool some_unseeing = s_.masked && sum_unseeing(context.kernels, x, b, key_head, w.mean);
       for (int64_t col = 0; col < s_.keys; col += kKeys) {
-        run_keys(context.kernels, x, task / s_.key_heads, task % s_.key_heads, col, w, y);
+        run_keys(context.kernels, x, b, key_head, col, w, y);
+        if (!some_unseeing) continue;
+        const Matrix v = head_of(x.v, b, s_.keys, s_.key_heads, key_head, s_.width);
+        for (int64_t j = col; j < std::min(col + kKeys, s_.keys); ++j) {
+          context.kernels.accumulate_f32(y.dv + (v.data - x.v) + j * v.stride, w.mean, s_.width);
+        }
       }
     });
   }
@@ -302,7 +336,7 @@ class AttentionGradPlan final : public StepPlan {
   };
 
   struct Workspace {
-    float *keys, *key_rows, *values, *queries, *g, *scores, *dp, *keep;
+    float *keys, *key_rows, *values, *queries, *g, *scores, *dp, *keep, *mean;
     int32_t* bits;
     int64_t floats;
 
@@ -319,9 +353,28 @@ class AttentionGradPlan final : public StepPlan {
       dp = pieces.take(rows * kKeys);
       keep = pieces.take(s.rate > 0 ? rows * kKeys : 0);
       bits = reinterpret_cast<int32_t*>(pieces.take(s.rate > 0 ? kKeys + 64 : 0));
+      mean = pieces.take(s.masked ? s.width : 0);
       floats = pieces.used(start);
     }
   };
+
+  // What queries that see no key give to each value's gradient; false where there is no such query.
+  bool sum_unseeing(const KernelTable& kernels, const Inputs& x, int64_t b, int64_t key_head,
+                    float* mean) const {
+    bool some = false;
+    for (int64_t head = key_head * s_.groups; head < (key_head + 1) * s_.groups; ++head) {
+      const Matrix g = head_of(x.g, b, s_.queries, s_.heads, head, s_.width);
+      for (int64_t t = 0; t < s_.queries; ++t) {
+        if (x.lse[(b * s_.queries + t) * s_.heads + head] > kUnseen / 2) continue;
+        if (!some) std::fill_n(mean, s_.width, 0.0f);
+        some = true;
+        kernels.accumulate_f32(mean, g.data + t * g.stride, s_.width);
+      }
+    }
+    const float share = 1.0f / static_cast<float>(s_.keys);
+    if (some) kernels.scale_copy(mean, 0, 1, s_.width, share, mean, 0);
+    return some;
+  }
 
   // Keys [col, col + kKeys) of one head: all of their dk and dv, and what they add to dq.
   void run_keys(const KernelTable& kernels, const Inputs& x, int64_t b, int64_t key_head,

@@ -5,7 +5,7 @@ import { describe, MyelinError } from "../core/errors.ts";
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
-import { computeFans } from "./fans.ts";
+import { computeFans, type Fans } from "./fans.ts";
 import type { Initializer } from "./initializer.ts";
 import { orthogonalMatrix } from "./orthogonal.ts";
 
@@ -38,7 +38,7 @@ export interface GainOption {
   gain?: number;
 }
 
-type Fill = (out: HostArray, shape: Shape, random: Random) => void;
+type Fill = (out: HostArray, shape: Shape, random: Random, fans?: Fans) => void;
 
 /** One initializer object: options as given (defaults filled in), `fill` for the values. */
 function make(className: string, config: Record<string, unknown> & SeedOption, fill: Fill): Initializer {
@@ -46,9 +46,9 @@ function make(className: string, config: Record<string, unknown> & SeedOption, f
   if (seed !== undefined) checkInteger(className, "seed", seed);
   return {
     className,
-    make(shape: Shape, dtype: DType, random: Random): HostArray {
+    make(shape: Shape, dtype: DType, random: Random, fans?: Fans): HostArray {
       const out = allocateHost(dtype, sizeOf(shape));
-      fill(out, shape, seed === undefined ? random : new Random(seed));
+      fill(out, shape, seed === undefined ? random : new Random(seed), fans);
       return out;
     },
     getConfig: () => Object.fromEntries(Object.entries(config).filter(([, v]) => v !== undefined)),
@@ -152,8 +152,8 @@ function scaled(
   mode: (typeof MODES)[number],
   distribution: (typeof DISTRIBUTIONS)[number],
 ): Fill {
-  return (out, shape, random) => {
-    const { fanIn, fanOut } = computeFans(shape);
+  return (out, shape, random, fans) => {
+    const { fanIn, fanOut } = fans ?? computeFans(shape);
     const fan = mode === "fanIn" ? fanIn : mode === "fanOut" ? fanOut : (fanIn + fanOut) / 2;
     const variance = scale / Math.max(1, fan);
     const limit = Math.sqrt(3 * variance);

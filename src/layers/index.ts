@@ -1,12 +1,17 @@
 // The `layers` namespace of the public API: a function for each layer, and the classes behind them.
 
 export * from "./activation.ts";
+export * from "./attention.ts";
+export type { AttentionCallOptions, AttentionContext, AttentionInputs } from "./attention-base.ts";
 export * from "./batch-normalization.ts";
 export * from "./conv.ts";
 export * from "./conv-transpose.ts";
 export * from "./core.ts";
+export * from "./core.ts";
+export * from "./dense.ts";
 export * from "./dense.ts";
 export * from "./depthwise-conv.ts";
+export * from "./einsum-dense.ts";
 export * from "./embedding.ts";
 export * from "./global-pooling.ts";
 export * from "./group-normalization.ts";
@@ -15,6 +20,7 @@ export * from "./margins.ts";
 export { type Mask, maskOf, setMask } from "./mask.ts";
 export * from "./masking.ts";
 export * from "./merging.ts";
+export * from "./multi-head-attention.ts";
 export type { NoiseOptions } from "./noise.ts";
 export * from "./pooling.ts";
 export * from "./regularization.ts";

@@ -3,6 +3,7 @@
 
 import type { DType } from "../core/dtype.ts";
 import { describe } from "../core/errors.ts";
+import { checkBoolean, checkOptions } from "../core/options.ts";
 import { Value } from "../graph/graph.ts";
 import { isTracing, withScope } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
@@ -26,6 +27,12 @@ export { LAYER_OPTIONS, type LayerOptions, type NamedVariable, type WeightOption
 export interface CallContext {
   /** True in a training step: dropout drops, batch statistics move. */
   readonly training: boolean;
+}
+
+/** What `apply` takes beside inputs; layers may know more (`callOptions`). Plain data: models save it with the call. */
+export interface CallOptions {
+  /** Instead of the mode of the enclosing call: false for a layer that is to stay as it is in training. */
+  readonly training?: boolean;
 }
 
 const INFERENCE: CallContext = { training: false };
@@ -80,6 +87,7 @@ export abstract class Layer extends LayerBase {
 
   /**
    * Computes the outputs with ops. Runs once per input shape and mode, on symbolic Values.
+   * @param context the mode, and the options of this use of the layer (`callOptions`)
    * @param mask what came with the inputs, in their layout: bool [batch, steps], or null
    */
   abstract call(x: Nest<Value>, context: CallContext, mask: Mask): Nest<Value>;
@@ -109,22 +117,23 @@ export abstract class Layer extends LayerBase {
    * Uses the layer: on symbolic tensors it returns symbolic tensors (functional API); on Values, inside another
    * layer's `call` or a compiled function, it returns Values. Builds the layer when needed. A layer may be used many
    * times; its weights are shared.
-   * @param context default: that of the enclosing call, or inference
+   * @param options of this use; default: the mode of the enclosing call, or inference
    * @param mask instead of what came with the Values; null: none
    * @example const y = layers.dense({ units: 8 }).apply(input({ shape: [64] }));
    */
-  apply<R extends Nest<SymbolicTensor> = SymbolicTensor>(x: Nest<SymbolicTensor>): R;
-  apply<R extends Nest<Value> = Value>(x: Nest<Value>, context?: CallContext, mask?: Mask): R;
+  apply<R extends Nest<SymbolicTensor> = SymbolicTensor>(x: Nest<SymbolicTensor>, options?: CallOptions): R;
+  apply<R extends Nest<Value> = Value>(x: Nest<Value>, options?: CallOptions, mask?: Mask): R;
   apply(
     x: Nest<SymbolicTensor> | Nest<Value>,
-    context?: CallContext,
+    options?: CallOptions,
     mask?: Mask,
   ): Nest<SymbolicTensor> | Nest<Value> {
+    const given = this.#checkCall(options);
     const isLeaf = (v: unknown) => v instanceof SymbolicTensor || v instanceof Value || v instanceof Variable;
     const { leaves, layout } = flatten<unknown>(x as Nest<unknown>, isLeaf);
     this.checkInputs(leaves, layout);
     if (leaves.length > 0 && leaves.every((v) => v instanceof SymbolicTensor)) {
-      return this.#applySymbolic(leaves as SymbolicTensor[], layout);
+      return this.#applySymbolic(leaves as SymbolicTensor[], layout, given);
     }
     if (leaves.length > 0 && leaves.every((v) => v instanceof Value)) {
       const values = leaves as Value[];
@@ -134,7 +143,7 @@ export abstract class Layer extends LayerBase {
         shape: v.shape.map((d, axis) => (axis === 0 ? null : d)),
       }));
       this.#buildFor(specs, layout);
-      return this.#invoke(values, layout, context ?? currentContext, mask);
+      return this.#invoke(values, layout, { ...currentContext, ...given }, mask);
     }
     const wrong = leaves.find((v) => !(v instanceof SymbolicTensor)) ?? x;
     throw this.error(
@@ -180,6 +189,11 @@ export abstract class Layer extends LayerBase {
     this.#calls.pop();
   }
 
+  /** Names of what `apply` takes beside inputs, apart from `training`. They arrive in the context of `call`. */
+  protected get callOptions(): readonly string[] {
+    return [];
+  }
+
   /** Refuses a list where one input is expected and the like; built-in layers say what they take. */
   protected checkInputs(_inputs: readonly unknown[], _layout: Layout): void {}
 
@@ -217,11 +231,25 @@ export abstract class Layer extends LayerBase {
     this.build(pack(shapes, layout), pack(dtypes, layout));
   }
 
-  #applySymbolic(inputs: readonly SymbolicTensor[], inputLayout: Layout): Nest<SymbolicTensor> {
+  #checkCall(options: CallOptions = {}): Record<string, unknown> {
+    const where = `${this.path}, apply`;
+    const given = checkOptions<Record<string, unknown>>(where, { ...options }, [
+      "training",
+      ...this.callOptions,
+    ]);
+    if (given.training !== undefined) checkBoolean(where, "training", given.training);
+    return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  }
+
+  #applySymbolic(
+    inputs: readonly SymbolicTensor[],
+    inputLayout: Layout,
+    options: Record<string, unknown>,
+  ): Nest<SymbolicTensor> {
     this.#buildFor(inputs, inputLayout);
-    const { outputs: specs, outputLayout } = this.#inferOutputs(inputs, inputLayout);
+    const { outputs: specs, outputLayout } = this.#inferOutputs(inputs, inputLayout, options);
     const outputs: SymbolicTensor[] = [];
-    const call: LayerCall = { layer: this, inputs, inputLayout, outputs, outputLayout };
+    const call: LayerCall = { layer: this, inputs, inputLayout, options, outputs, outputLayout };
     specs.forEach((spec, i) => {
       outputs.push(new SymbolicTensor(spec, call, i));
     });
@@ -232,10 +260,14 @@ export abstract class Layer extends LayerBase {
   #inferOutputs(
     inputs: readonly TensorSpec[],
     layout: Layout,
+    options: Record<string, unknown> = {},
   ): { outputs: TensorSpec[]; outputLayout: Layout } {
     let outputLayout: Layout = null;
     const outputs = inferSpecs((values) => {
-      const result = flatten(this.#invoke(values, layout, INFERENCE), (v) => v instanceof Value);
+      const result = flatten(
+        this.#invoke(values, layout, { ...INFERENCE, ...options }),
+        (v) => v instanceof Value,
+      );
       outputLayout = result.layout;
       return result.leaves;
     }, inputs);
@@ -244,7 +276,7 @@ export abstract class Layer extends LayerBase {
 
   #invoke(values: readonly Value[], layout: Layout, context: CallContext, given?: Mask): Nest<Value> {
     const outer = currentContext;
-    currentContext = context;
+    currentContext = { training: context.training };
     try {
       return withScope(this.name, () => {
         const x = pack(values, layout);

@@ -21,6 +21,8 @@ export interface LayerCall {
   readonly layer: Layer;
   readonly inputs: readonly SymbolicTensor[];
   readonly inputLayout: Layout;
+  /** What `apply` was given beside inputs. */
+  readonly options?: Readonly<Record<string, unknown>>;
   readonly outputs: readonly SymbolicTensor[];
   readonly outputLayout: Layout;
 }

@@ -15,6 +15,8 @@ interface CallConfig {
   readonly layer: string;
   /** Null for an input layer. */
   readonly inputs: Nest<TensorRef> | null;
+  /** What `apply` was given beside inputs; absent: nothing. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 export interface ConnectionsConfig {
@@ -39,6 +41,7 @@ export function connectionsConfig(
     calls: topology.calls.map((call) => ({
       layer: call.layer.name,
       inputs: call.inputs.length === 0 ? null : pack(call.inputs.map(ref), call.inputLayout),
+      ...(Object.keys(call.options ?? {}).length > 0 ? { options: call.options } : {}),
     })),
     inputs: pack(topology.inputs.map(ref), inputLayout),
     outputs: pack(topology.outputs.map(ref), outputLayout),
@@ -68,7 +71,7 @@ export function readConnections(
     return pack(tensors, layout);
   };
   list("calls", config.calls).forEach((entry, i) => {
-    const { layer: name, inputs } = (entry ?? {}) as Partial<CallConfig>;
+    const { layer: name, inputs, options } = (entry ?? {}) as Partial<CallConfig>;
     const layer = layers.get(name as string);
     if (!layer) throw wrong(`call ${i}`, `the name of a layer, got ${describe(name)}`);
     if (inputs === null || layer instanceof InputLayer) {
@@ -80,7 +83,7 @@ export function readConnections(
       }
       made.push([layer.output]);
     } else {
-      const result = layer.apply<Nest<SymbolicTensor>>(resolve(`call ${i}`, inputs));
+      const result = layer.apply<Nest<SymbolicTensor>>(resolve(`call ${i}`, inputs), options);
       made.push(flatten(result, (x) => x instanceof SymbolicTensor).leaves);
     }
   });

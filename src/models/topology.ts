@@ -45,7 +45,8 @@ export class Topology {
     for (const call of this.calls) {
       if (call.inputs.length === 0) continue;
       const given = call.inputs.map((t) => known.get(this.resolve(t))!);
-      const result = call.layer.apply(pack(given, call.inputLayout), context);
+      const options = { training: context.training, ...call.options };
+      const result = call.layer.apply(pack(given, call.inputLayout), options);
       const { leaves } = flatten<Value>(result, (v) => v instanceof Value);
       call.outputs.forEach((t, i) => {
         known.set(t, leaves[i]!);

@@ -11,7 +11,7 @@ import { formatShape, type Shape, type TensorType } from "../core/shape.ts";
 import type { Op, Value } from "../graph/graph.ts";
 import { emit } from "../graph/trace.ts";
 import { add, divide, multiply, subtract } from "./arithmetic.ts";
-import { equal, greaterEqual, logicalAnd, where } from "./compare.ts";
+import { greaterEqual, less, logicalAnd, where } from "./compare.ts";
 import { stopGradient } from "./custom.ts";
 import { exp, log } from "./elementwise.ts";
 import { matmul } from "./matmul.ts";
@@ -43,7 +43,10 @@ interface Sizes {
 }
 
 const lastAxis = { axis: -1, keepDims: true };
-/** Stands for the score of what a query must not see: far below any other, and finite, so that derivatives are 0. */
+/**
+ * Stands for the score of what a query must not see: far below any other, and finite, so that derivatives are 0. It is
+ * also the log-sum-exp of a query that sees no key at all.
+ */
 const UNSEEN = -1e30;
 
 function sizesOf(inputs: readonly TensorType[], where: string): Sizes {
@@ -121,26 +124,42 @@ function scoresOf(q: Value, k: Value, s: Sizes, scale: number, seen: Value | und
   return seen ? where(seen, scores, UNSEEN) : scores;
 }
 
-/** What dropout multiplies the weights by: 0 or 1 / (1 - rate). Undefined: nothing. */
-function dropoutFactors(inputs: readonly Value[], s: Sizes, attrs: AttentionAttrs): Value | undefined {
+/** What dropout multiplies the weights by: 0 or 1 / (1 - rate); 1 in rows that see nothing. Undefined: nothing. */
+function dropoutFactors(
+  inputs: readonly Value[],
+  s: Sizes,
+  attrs: AttentionAttrs,
+  lse: Value,
+): Value | undefined {
   if (attrs.rate === 0) return undefined;
   const at = 3 + Number(attrs.mask);
   const shape = [s.batch, s.heads, s.queries, s.keys];
   const bits = emit(randomBitsOp, inputs.slice(at, at + 2), { stream: attrs.stream, shape })[0]!;
   const keep = greaterEqual(emit(bitsToUniformOp, [bits])[0]!, attrs.rate);
-  return where(keep, 1 / (1 - attrs.rate), 0);
+  const factors = where(keep, 1 / (1 - attrs.rate), 0);
+  return attrs.mask ? where(seesNothing(lse), 1, factors) : factors;
 }
 
-/** Weights [B, H, T, S], rows that see nothing being 0, and the log-sum-exp [B, H, T, 1], 0 for those. */
-function softmaxOf(scores: Value, seen: Value | undefined): { weights: Value; lse: Value } {
+/** Weights [B, H, T, S], all alike in a row that sees nothing, and the log-sum-exp [B, H, T, 1], UNSEEN there. */
+function softmaxOf(scores: Value, mask: Value | undefined): { weights: Value; lse: Value } {
   // Neither result depends on what is subtracted, so no derivative goes through it.
   const top = stopGradient(max(scores, lastAxis));
   const e = exp(subtract(scores, top));
-  const some = seen ? where(seen, e, 0) : e;
-  const total = sum(some, lastAxis);
-  const isEmpty = equal(total, 0);
-  const safe = where(isEmpty, 1, total);
-  return { weights: divide(some, safe), lse: where(isEmpty, 0, add(top, log(safe))) };
+  const total = sum(e, lastAxis);
+  const lse = add(top, log(total));
+  const weights = divide(e, total);
+  if (!mask) return { weights, lse };
+  const isBlind = seesNothing(lse);
+  return { weights: alike(isBlind, weights), lse: where(isBlind, UNSEEN, lse) };
+}
+
+function seesNothing(lse: Value): Value {
+  return less(lse, UNSEEN / 2);
+}
+
+/** Weights with constant, equal ones in the rows that see nothing. */
+function alike(isBlind: Value, weights: Value): Value {
+  return where(isBlind, 1 / weights.shape[3]!, weights);
 }
 
 /** Weights [B, H, T, S] times values, as [B, T, H, E]. */
@@ -170,8 +189,11 @@ export const dotProductAttentionOp: Op = record<AttentionAttrs>({
     const [q, k, v] = inputs as [Value, Value, Value];
     const s = sizesOf(inputs, "dotProductAttention");
     const seen = visible(s, attrs.mask ? inputs[3] : undefined, attrs.isCausal);
-    const { weights, lse } = softmaxOf(scoresOf(q, k, s, attrs.scale, seen), seen);
-    const factors = dropoutFactors(inputs, s, attrs);
+    const { weights, lse } = softmaxOf(
+      scoresOf(q, k, s, attrs.scale, seen),
+      attrs.mask ? inputs[3] : undefined,
+    );
+    const factors = dropoutFactors(inputs, s, attrs, lse);
     const out = combine(factors ? multiply(weights, factors) : weights, v, s.groups);
     return [out, transpose(squeeze(lse, -1), [0, 2, 1])];
   },
@@ -206,12 +228,16 @@ export const dotProductAttentionGradOp: Op = record<AttentionAttrs>({
     const [lse, g, delta] = inputs.slice(-3) as [Value, Value, Value];
     const s = sizesOf(inputs, "dotProductAttentionGrad");
     const seen = visible(s, attrs.mask ? inputs[3] : undefined, attrs.isCausal);
-    const weights = exp(subtract(scoresOf(q, k, s, attrs.scale, seen), perRow(lse)));
-    const factors = dropoutFactors(inputs, s, attrs);
+    const isBlind = attrs.mask ? seesNothing(perRow(lse)) : undefined;
+    const known = isBlind ? where(isBlind, 0, perRow(lse)) : perRow(lse);
+    const seeing = exp(subtract(scoresOf(q, k, s, attrs.scale, seen), known));
+    const weights = isBlind ? alike(isBlind, seeing) : seeing;
+    const factors = dropoutFactors(inputs, s, attrs, perRow(lse));
     const by = headsFirst(g);
     const dropped = (x: Value): Value => (factors ? multiply(x, factors) : x);
     const dWeights = dropped(matmul(by, headsFirst(eachHead(v, s.groups)), { transposeB: true }));
-    const dScores = multiply(multiply(weights, subtract(dWeights, perRow(delta))), attrs.scale);
+    const dSeeing = multiply(multiply(weights, subtract(dWeights, perRow(delta))), attrs.scale);
+    const dScores = isBlind ? where(isBlind, 0, dSeeing) : dSeeing;
     const dq = headsFirst(matmul(dScores, headsFirst(eachHead(k, s.groups))));
     const dk = matmul(dScores, headsFirst(q), { transposeA: true });
     const dv = matmul(dropped(weights), by, { transposeA: true });
@@ -245,7 +271,7 @@ const OPTIONS = ["mask", "bias", "scale", "isCausal", "dropout", "seed"] as cons
 
 /**
  * softmax(scale q k^T) v for every head: queries [B, T, H, D], keys [B, S, K, D], values [B, S, K, E] -> [B, T, H, E].
- * K divides H: each key head serves H / K query heads in a row. A query that sees no key gets 0. Neither it nor its
+ * K divides H: each key head serves H / K query heads in a row. A query that sees no key gets the mean of all values. Neither it nor its
  * gradient needs memory for the [T, S] weights.
  * @throws SHAPE_MISMATCH where shapes do not fit
  * @example dotProductAttention(q, k, v, { isCausal: true })   // [2, 64, 4, 32] three times -> [2, 64, 4, 32]
@@ -270,8 +296,8 @@ export function dotProductAttention(q: Operand, k: Operand, v: Operand, options?
   const s = sizesOf(inputs, name);
   const seen = visible(s, mask, attrs.isCausal);
   const scores = scoresOf(inputs[0]!, inputs[1]!, s, attrs.scale, seen, toFloat(known.bias, name));
-  const factors = dropoutFactors(all, s, attrs);
-  const { weights } = softmaxOf(scores, seen);
+  const { weights, lse } = softmaxOf(scores, mask);
+  const factors = dropoutFactors(all, s, attrs, lse);
   return combine(factors ? multiply(weights, factors) : weights, inputs[2]!, s.groups);
 }
 
@@ -294,7 +320,7 @@ export function attentionWeights(
   const s = inferAttention([query, key, key, ...(mask ? [mask] : [])], attrs, 0, name);
   const seen = visible(s, mask, attrs.isCausal);
   const bias = known.bias === undefined ? undefined : toFloat(known.bias, name);
-  return softmaxOf(scoresOf(query, key, s, attrs.scale, seen, bias), seen).weights;
+  return softmaxOf(scoresOf(query, key, s, attrs.scale, seen, bias), mask).weights;
 }
 
 function attentionAttrs(name: string, inputs: readonly Value[], options: AttentionOptions): AttentionAttrs {

@@ -77,6 +77,7 @@ export {
 } from "./custom.ts";
 /** Draws: random.uniform, normal, truncatedNormal, bernoulli, permutation, dropout, bits. */
 export * as random from "./draws.ts";
+export { einsum } from "./einsum.ts";
 export {
   abs,
   cast,
@@ -140,6 +141,7 @@ export {
   variance,
 } from "./reduce.ts";
 export { type Interpolation, resize } from "./resize.ts";
+export { type RotaryOptions, rotaryEmbedding } from "./rotary.ts";
 export { argsort, cumsum, type SortOptions, sort, topK } from "./scan.ts";
 export {
   arange,

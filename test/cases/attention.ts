@@ -94,6 +94,37 @@ add(
   NORM,
 );
 
+add(
+  "rotaryEmbedding",
+  (x) => ops.rotaryEmbedding(x!),
+  [[{ shape: [2, 3, 2, 4] }], [{ shape: [1, 1, 1, 2] }]],
+  NORM,
+);
+add(
+  "rotaryEmbedding",
+  (x, at) => ops.rotaryEmbedding(x!, { positions: at!, base: 100 }),
+  [[{ shape: [2, 3, 2, 4] }, { shape: [2, 3], dtype: "int32", range: [0, 50] }]],
+  NORM,
+  { note: "positions" },
+);
+for (const [equation, x, y] of [
+  ["bqm,mhd->bqhd", [2, 3, 4], [4, 2, 3]],
+  ["bqhd,hdm->bqm", [2, 3, 2, 3], [2, 3, 4]],
+  ["bthd,bshd->bhts", [2, 3, 2, 4], [2, 5, 2, 4]],
+  ["...ab,cb->c...a", [2, 1, 3, 4], [5, 4]],
+  ["ab,c->c", [2, 3], [4]],
+] as const) {
+  add(
+    "einsum",
+    (a, b) => ops.einsum(equation, a!, b!),
+    [[{ shape: x }, { shape: y }]],
+    { terms: 24 },
+    {
+      note: equation,
+    },
+  );
+}
+
 // The gradient as an op: rows that saw something, whose log-sum-exp is large enough for weights below 1.
 const gradient =
   (isCausal: boolean, masked: boolean, rate: number) =>
