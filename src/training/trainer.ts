@@ -33,6 +33,8 @@ const COMPILE_OPTIONS = ["optimizer", "loss", "metrics", "lossWeights", "engine"
 
 /** Programs of single batches and predictions kept per model: one per shape seen lately. */
 const MAX_PROGRAMS = 64;
+/** And the bytes they may hold of what they prepared from the weights, each its own. The last one may hold more. */
+const MAX_PREPARED_BYTES = 256 * 2 ** 20;
 /** Data sets beyond this many bytes do not stay in the engine's memory after the run that needed them. */
 const KEEP_BYTES = 64 * 2 ** 20;
 
@@ -304,8 +306,19 @@ export class Trainer {
     // Kept in order of use; the one unused for longest goes first.
     this.programs.delete(key);
     this.programs.set(key, program);
-    if (this.programs.size > MAX_PROGRAMS) this.programs.delete(this.programs.keys().next().value!);
+    if (program !== kept) this.forgetOldest();
     return program;
+  }
+
+  private forgetOldest(): void {
+    const bytes = (p: BatchProgram | Built): number => ("built" in p ? p.built : p).program.preparedBytes;
+    let prepared = [...this.programs.values()].reduce((sum, p) => sum + bytes(p), 0);
+    for (const [key, program] of this.programs) {
+      const { size } = this.programs;
+      if (size === 1 || (size <= MAX_PROGRAMS && prepared <= MAX_PREPARED_BYTES)) return;
+      this.programs.delete(key);
+      prepared -= bytes(program);
+    }
   }
 }
 
