@@ -313,6 +313,14 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   });
 }
 
+// preparedBytes(executable) -> bytes
+Napi::Value prepared_bytes(const Napi::CallbackInfo& info) {
+  return translated(info.Env(), [&]() -> Napi::Value {
+    const size_t bytes = engine_of(info).prepared_bytes(id_at(info, 0));
+    return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+  });
+}
+
 // disposeExecutable(executable)
 Napi::Value dispose_executable(const Napi::CallbackInfo& info) {
   return translated(info.Env(), [&] {
@@ -412,6 +420,7 @@ Napi::Value create_engine(const Napi::CallbackInfo& info) {
   engine.Set("read", Napi::Function::New<copy<false>>(env, "read", data));
   engine.Set("disposeBuffer", Napi::Function::New<dispose_buffer>(env, "disposeBuffer", data));
   engine.Set("load", Napi::Function::New<load>(env, "load", data));
+  engine.Set("preparedBytes", Napi::Function::New<prepared_bytes>(env, "preparedBytes", data));
   engine.Set("disposeExecutable",
              Napi::Function::New<dispose_executable>(env, "disposeExecutable", data));
   engine.Set("run", Napi::Function::New<run>(env, "run", data));

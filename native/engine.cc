@@ -72,10 +72,12 @@ void bind_operands(const Program& program, const Scratch& scratch, const Block& 
 
 // Runs some steps of the Program. Returns the one that failed, or -1.
 int run_steps(const Program& program, size_t first, size_t last, const RunContext& context,
-              void* const* pointers) {
+              const Block& prepared, void* const* pointers) {
+  RunContext own = context;
   for (size_t i = first; i < last; ++i) {
     const PlannedStep& step = program.steps[i];
-    step.plan->run(context, pointers + step.inputs, pointers + step.outputs);
+    own.prepared = prepared.data() + step.prepared;
+    step.plan->run(own, pointers + step.inputs, pointers + step.outputs);
     if (!context.status.ok()) return static_cast<int>(i);
   }
   return -1;
@@ -482,8 +484,9 @@ bool Engine::advance(Job& job) {
           break;
         }
       }
-      const int failed = run_steps(program, static_cast<size_t>(program.preparation),
-                                   program.steps.size(), context, pointers);
+      const int failed =
+          run_steps(program, static_cast<size_t>(program.preparation), program.steps.size(),
+                    context, job.executable->prepared, pointers);
       if (failed >= 0) {
         job.fail("INVALID_DATA", job.status.message(), failed);
         break;
@@ -500,7 +503,7 @@ bool Engine::advance(Job& job) {
 
 // Makes the Program's prepared space with its first run.
 bool Engine::reserve_prepared(Executable& executable) {
-  if (executable.program->preparation == 0) return true;
+  if (!executable.program->prepares()) return true;
   std::lock_guard guard(executable.preparing);
   if (!executable.prepared.valid()) {
     executable.prepared = Block::make(static_cast<size_t>(executable.program->prepared_bytes));
@@ -512,7 +515,7 @@ bool Engine::reserve_prepared(Executable& executable) {
 // failed.
 bool Engine::prepare(Job& job, const RunContext& context, void* const* pointers) {
   const Program& program = *job.executable->program;
-  if (program.preparation == 0 || job.done == job.steps) return true;
+  if (!program.prepares() || job.done == job.steps) return true;
   std::lock_guard guard(job.executable->preparing);
   std::vector<uint64_t>& seen = job.executable->seen;
   const std::vector<int32_t>& sources = program.sources;
@@ -522,11 +525,19 @@ bool Engine::prepare(Job& job, const RunContext& context, void* const* pointers)
   }
   if (fresh) return true;
   job.executable->filled = false;
-  const int failed =
-      run_steps(program, 0, static_cast<size_t>(program.preparation), context, pointers);
+  const Block& prepared = job.executable->prepared;
+  const auto first = static_cast<size_t>(program.preparation);
+  const int failed = run_steps(program, 0, first, context, prepared, pointers);
   if (failed >= 0) {
     job.fail("INVALID_DATA", job.status.message(), failed);
     return false;
+  }
+  for (size_t i = first; i < program.steps.size(); ++i) {
+    const PlannedStep& step = program.steps[i];
+    if (step.plan->prepared_bytes() == 0) continue;
+    RunContext own = context;
+    own.prepared = prepared.data() + step.prepared;
+    step.plan->prepare(own, pointers + step.inputs);
   }
   seen.clear();
   for (const int32_t slot : sources) seen.push_back(job.bound[static_cast<size_t>(slot)]->written);

@@ -51,6 +51,9 @@ constexpr int64_t kDotOutputs = 64;
 // threads; 16 of them are enough for a load to even out.
 constexpr int64_t kChunkWork = 150'000;
 constexpr int64_t kWantedChunks = 16;
+// With few rows a product is as fast as B can be read: then a chunk of this many floats of B (96
+// KiB, 1 to 2 us from L2 or L3) is worth handing over.
+constexpr int64_t kChunkFloats = 24 << 10;
 // Below this (about 0.3 us) a product is one kernel call and planning would show.
 constexpr int64_t kTinyWork = 16 << 10;
 // Batches of products smaller than this (60 us) run one product per thread.
@@ -83,6 +86,7 @@ bool prefers_dot(const Gemm& g) {
 }
 
 Path choose_path(const Gemm& g, int64_t mr) {
+  if (g.packed_b) return Path::packed;
   if (g.trans_b) return prefers_dot(g) ? Path::dot : Path::packed;
   const bool near = g.m <= kInPlaceRows && g.n * g.k <= kInPlaceFloats && g.ldb % kBadStride != 0;
   return g.m <= mr || near || g.n * g.k <= kTinyB ? Path::in_place : Path::packed;
@@ -101,11 +105,17 @@ Plan make_plan(const KernelTable& kernels, const Gemm& g) {
     const int64_t per_step = plan.strip_cols + (small_c ? g.m : 0);
     const int64_t steps = (small_c ? kSmallStripFloats : kStripFloats) / per_step;
     plan.strip_k = std::min(g.k, std::max<int64_t>(1, steps / plan.block_k) * plan.block_k);
-    plan.packed_floats = plan.strip_cols * plan.strip_k;
+    if (g.packed_b) {
+      plan.strip_k = g.k;
+    } else {
+      plan.packed_floats = plan.strip_cols * plan.strip_k;
+    }
   }
 
   const int64_t work = g.m * plan.strip_cols * std::max<int64_t>(plan.strip_k, 1);
-  const int64_t wanted = std::clamp<int64_t>(work / kChunkWork, 1, kWantedChunks);
+  const int64_t read = plan.strip_cols * std::max<int64_t>(plan.strip_k, 1);
+  const int64_t wanted =
+      std::clamp<int64_t>(std::max(work / kChunkWork, read / kChunkFloats), 1, kWantedChunks);
   const int64_t light = kChunkWork / (plan.strip_cols * std::max<int64_t>(plan.strip_k, 1));
   plan.rows = plan.path == Path::dot ? g.m : even_piece(g.m, std::max(kBlockRows, light));
   plan.cols = plan.strip_cols;
@@ -195,7 +205,10 @@ void run_chunk(const Run& r, const Strip& strip, int64_t row, int64_t rows, int6
       }
       s.a = copied;
     }
-    if (r.plan.path == Path::packed) {
+    if (g.packed_b) {
+      s.b = r.b + col * g.k + k * nr;
+      s.b_panel = g.k;
+    } else if (r.plan.path == Path::packed) {
       s.b = r.packed + block * width + (col - strip.col0) * s.k;
       s.b_panel = s.k;
     } else {
@@ -211,7 +224,7 @@ void run_chunk(const Run& r, const Strip& strip, int64_t row, int64_t rows, int6
 void run_strip(const Run& r, ThreadPool* pool, const Strip& strip) {
   const Gemm& g = r.g;
   const Plan& plan = r.plan;
-  if (plan.path == Path::packed) pack_strip(r, pool, strip);
+  if (plan.path == Path::packed && !g.packed_b) pack_strip(r, pool, strip);
   const bool final = strip.k0 + strip.depth >= g.k && r.epilogue != nullptr;
   const int64_t row_chunks = ceil_div(g.m, plan.rows);
   // Chunks next to each other share columns of B.
@@ -248,7 +261,8 @@ bool spread_over_batch(const Gemm& g) { return g.batch > 1 && g.m * g.n * g.k < 
 
 // Whole product in one kernel call, where that is what the plan would come to.
 bool is_tiny(const Gemm& g) {
-  return g.m * g.n * g.k <= kTinyWork && g.k <= kBlockK && (!g.trans_b || prefers_dot(g));
+  return !g.packed_b && g.m * g.n * g.k <= kTinyWork && g.k <= kBlockK &&
+         (!g.trans_b || prefers_dot(g));
 }
 
 void run_tiny(const KernelTable& kernels, const Gemm& g, const float* a, const float* b, float* c) {
@@ -262,7 +276,7 @@ void run_tiny(const KernelTable& kernels, const Gemm& g, const float* a, const f
 
 // C is one dense column: the same numbers as one row, from operands that change places.
 bool is_column(const Gemm& g) {
-  return g.n == 1 && g.m > 1 && g.ldc == 1 && (g.trans_b || g.ldb == 1);
+  return g.n == 1 && g.m > 1 && g.ldc == 1 && !g.packed_b && (g.trans_b || g.ldb == 1);
 }
 
 Gemm as_row(const Gemm& g) {
@@ -286,13 +300,20 @@ void apply_as_column(void* ctx, int64_t batch, int64_t row0, int64_t rows, int64
 }
 
 // An outer product reads B the same way whether it is a row or a column.
-bool is_outer(const Gemm& g) { return g.k == 1 && g.trans_b && g.ldb == 1; }
+bool is_outer(const Gemm& g) { return g.k == 1 && g.trans_b && g.ldb == 1 && !g.packed_b; }
 
 Gemm as_plain_outer(const Gemm& g) {
   Gemm t = g;
   t.trans_b = false;
   t.ldb = g.n;
   return t;
+}
+
+// Where B packed ahead beats B as it is: nearly everywhere, by 2 to 50 %, because its rows need
+// neither copying nor reading across pages. A B that stays in L1 and L2 by itself is as good in
+// place, and so is one of less than a panel.
+bool gains_packed(const KernelTable& kernels, const Gemm& g) {
+  return g.n >= kernels.gemm_shape.nr && g.n * g.k > kTinyB;
 }
 
 size_t workspace_floats(const KernelTable& kernels, const Gemm& g, int threads) {
@@ -338,6 +359,21 @@ void run_all(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const 
 }
 
 }  // namespace
+
+size_t gemm_packed_bytes(const KernelTable& kernels, const Gemm& g) {
+  if (g.batch != 1 || g.n < 2 || g.k < 2 || !gains_packed(kernels, g)) return 0;
+  return static_cast<size_t>(round_up(g.n, kernels.gemm_shape.nr) * g.k) * sizeof(float);
+}
+
+void gemm_pack(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const float* b,
+               float* packed) {
+  const int64_t piece = 4 * kernels.gemm_shape.nr;
+  pool.parallel_for(ceil_div(g.n, piece), [&](int64_t chunk, int) {
+    const int64_t col = chunk * piece;
+    kernels.gemm_pack_b(g.k, std::min(piece, g.n - col), b + (g.trans_b ? col * g.ldb : col), g.ldb,
+                        g.trans_b, packed + col * g.k);
+  });
+}
 
 size_t gemm_workspace_bytes(const KernelTable& kernels, const Gemm& g, int threads) {
   if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return 0;

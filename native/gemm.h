@@ -22,6 +22,7 @@ struct Gemm {
   int64_t lda = 0, ldb = 0, ldc = 0;
   int64_t stride_a = 0, stride_b = 0, stride_c = 0;
   bool accumulate = false;
+  bool packed_b = false;  // b is what gemm_pack made of it; ldb, stride_b and trans_b say nothing
 };
 
 // Called once for every region of C, by the thread that computed it, when the region is final and
@@ -30,6 +31,13 @@ struct GemmEpilogue {
   void (*apply)(void* ctx, int64_t batch, int64_t row0, int64_t rows, int64_t col0, int64_t cols);
   void* ctx;
 };
+
+// B packed ahead, for products that use one B again and again: one product (batch 1) of n and k
+// above 1. gemm_packed_bytes says what it takes, 0 where it would gain nothing or cannot be. `g` is
+// the product with B as it is.
+size_t gemm_packed_bytes(const KernelTable& kernels, const Gemm& g);
+void gemm_pack(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const float* b,
+               float* packed);
 
 // Scratch that gemm() needs for packing; 0 for small products. `threads` is the pool's threads().
 size_t gemm_workspace_bytes(const KernelTable& kernels, const Gemm& g, int threads);

@@ -152,6 +152,7 @@ class Decoder {
            constant_bytes);
     constant_bytes_ = expected;
     program_->prepared_bytes = aligned(reader_.wide("the prepared size", kMaxArenaBytes));
+    declared_ = program_->prepared_bytes;
 
     program_->slots.reserve(slots);
     for (int32_t i = 0; i < slots; ++i) read_slot(i);
@@ -193,8 +194,9 @@ class Decoder {
       SlotSpec slot;
       slot.dtype = read_dtype(reader_);
       slot.access = reader_.word("an access");
-      EXPECT(slot.access >= kRead && slot.access <= (kRead | kWrite),
-             "expected an access from 1 to 3, got %d", slot.access);
+      EXPECT((slot.access >= kRead && slot.access <= (kRead | kWrite)) ||
+                 slot.access == (kRead | kSteady),
+             "expected an access of 1, 2, 3 or 5, got %d", slot.access);
       slot.elements = reader_.wide("a number of elements", kMaxElements);
       program_->slots.push_back(slot);
     });
@@ -231,7 +233,7 @@ class Decoder {
       return;
     }
     const int64_t space = place.space == Space::kArena      ? program_->arena_bytes
-                          : place.space == Space::kPrepared ? program_->prepared_bytes
+                          : place.space == Space::kPrepared ? declared_
                                                             : constant_bytes_;
     EXPECT(place.slot == 0, "expected slot 0 outside of the bound space, got %d", place.slot);
     EXPECT(place.offset % static_cast<int64_t>(kAlignment) == 0,
@@ -273,6 +275,7 @@ class Decoder {
       const Tensor& tensor = operand(body);
       check_input(tensor.place, i);
       spec.inputs.push_back(tensor.view);
+      spec.steady.push_back(!preparing_ && is_steady(tensor.place));
     }
     step.outputs = static_cast<int32_t>(program_->operands.size());
     for (int32_t i = 0; i < outputs; ++i) {
@@ -290,7 +293,31 @@ class Decoder {
     EXPECT(workspace <= static_cast<size_t>(kMaxArenaBytes),
            "its workspace is too large: %zu bytes", workspace);
     if (workspace > program_->workspace_bytes) program_->workspace_bytes = workspace;
+    if (step.plan->prepared_bytes() > 0) keep_prepared(step, spec);
     program_->steps.push_back(std::move(step));
+  }
+
+  bool is_steady(const OperandPlace& place) const {
+    if (place.space == Space::kBound) return (program_->slots[place.slot].access & kSteady) != 0;
+    return place.space == Space::kConstant || place.space == Space::kPrepared;
+  }
+
+  // A part of the prepared space for the plan, which follows the slots of its steady inputs.
+  void keep_prepared(PlannedStep& step, const StepSpec& spec) {
+    const size_t bytes = step.plan->prepared_bytes();
+    EXPECT(bytes <= static_cast<size_t>(kMaxArenaBytes - program_->prepared_bytes),
+           "what it prepares is too large: %zu bytes", bytes);
+    step.prepared = program_->prepared_bytes;
+    program_->prepared_bytes += aligned(static_cast<int64_t>(bytes));
+    for (size_t i = 0; i < spec.inputs.size(); ++i) {
+      const OperandPlace& place = program_->operands[static_cast<size_t>(step.inputs) + i];
+      if (spec.is_steady(i) && place.space == Space::kBound) add_source(place.slot);
+    }
+  }
+
+  void add_source(int32_t slot) {
+    std::vector<int32_t>& sources = program_->sources;
+    if (std::find(sources.begin(), sources.end(), slot) == sources.end()) sources.push_back(slot);
   }
 
   const Tensor& operand(Reader& body) {
@@ -308,11 +335,9 @@ class Decoder {
            "input %d reads slot %d, which is for writing only and has not been written", index,
            place.slot);
     if (!preparing_) return;
-    EXPECT(access == kRead, "input %d of preparation reads slot %d, which is written", index,
+    EXPECT((access & kWrite) == 0, "input %d of preparation reads slot %d, which is written", index,
            place.slot);
-    std::vector<int32_t>& sources = program_->sources;
-    if (std::find(sources.begin(), sources.end(), place.slot) == sources.end())
-      sources.push_back(place.slot);
+    add_source(place.slot);
   }
 
   void check_output(const OperandPlace& place, int32_t index) {
@@ -409,6 +434,7 @@ class Decoder {
   std::vector<Tensor> tensors_;
   std::vector<bool> written_;
   bool preparing_ = false;
+  int64_t declared_ = 0;  // bytes of the prepared space that the Program itself uses
   int64_t constant_bytes_ = 0;
 };
 

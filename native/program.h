@@ -15,10 +15,11 @@ namespace myelin {
 // What a run does to a bound buffer; bits.
 constexpr int32_t kRead = 1;
 constexpr int32_t kWrite = 2;
+constexpr int32_t kSteady = 4;  // with kRead alone: it seldom changes between runs
 
 struct SlotSpec {
   DType dtype;
-  int32_t access;  // kRead, kWrite or both
+  int32_t access;  // kRead, kWrite or both; or kRead and kSteady
   int64_t elements;
 };
 
@@ -33,18 +34,21 @@ struct OperandPlace {
 struct PlannedStep {
   std::unique_ptr<StepPlan> plan;
   Opcode opcode;
-  int32_t inputs;   // index of the first input among the Program's operands
-  int32_t outputs;  // and of the first output
+  int32_t inputs;        // index of the first input among the Program's operands
+  int32_t outputs;       // and of the first output
+  int64_t prepared = 0;  // where in the prepared space its plan's own part begins
 };
 
 struct Program {
   std::vector<SlotSpec> slots;
   std::vector<PlannedStep> steps;
-  // The first `preparation` steps write the prepared space from slots that are only read; they need
-  // to run again only when one of these slots has been written.
+  // The first `preparation` steps write the prepared space from slots that are only read. Behind
+  // what they write lies what plans prepare from steady inputs. Both need to be made again only
+  // when one of the slots they come from has been written.
   int32_t preparation = 0;
   std::vector<int32_t> sources;
-  int64_t prepared_bytes = 0;  // a multiple of kAlignment
+  int64_t prepared_bytes = 0;  // of both, a multiple of kAlignment
+  bool prepares() const { return preparation > 0 || prepared_bytes > 0; }
   std::vector<OperandPlace> operands;
   int64_t arena_bytes = 0;     // a multiple of kAlignment
   size_t workspace_bytes = 0;  // the largest any step asks for

@@ -74,6 +74,11 @@ struct StepSpec {
   std::vector<TensorView> inputs;
   std::vector<TensorView> outputs;
   StepAttrs attrs;
+  // Inputs that seldom change between runs: see StepPlan::prepared_bytes. May be shorter than
+  // inputs.
+  std::vector<bool> steady;
+
+  bool is_steady(size_t input) const { return input < steady.size() && steady[input]; }
 };
 
 struct PlanContext {
@@ -103,6 +108,7 @@ struct RunContext {
   std::byte*
       workspace;  // 64-byte aligned, at least workspace_bytes() of the plan; contents undefined
   RunStatus& status;
+  std::byte* prepared = nullptr;  // prepared_bytes() of the plan, as its prepare() left them
 };
 
 // A planned step: everything that can be decided before data exists. Immutable, so many runs may
@@ -111,6 +117,14 @@ class StepPlan {
  public:
   virtual ~StepPlan() = default;
   virtual size_t workspace_bytes() const { return 0; }
+  // Memory the step keeps between runs for what it makes of its steady inputs, such as packed
+  // weights. Before a run in which one of them may have changed prepare() fills it at
+  // context.prepared; other inputs are not to be read then, and nothing else is to be written but
+  // the workspace.
+  virtual size_t prepared_bytes() const { return 0; }
+  virtual void prepare(const RunContext& context, const void* const* inputs) const {
+    (void)context, (void)inputs;
+  }
   // Operands in the order of the spec. They overlap only where the op's record allows in-place;
   // whatever an untrusted Program overlaps, a plan may compute nonsense but never leaves its
   // operands' memory.

@@ -59,7 +59,7 @@ export function build(
   const traced = trace(fn, types);
   const steady = steadyInputs(traced, options.steady);
   const { graph, preparation } = optimizeSteady(traced.graph, steady, engine.composites, passes, debugging());
-  const lowered = lower(graph, { inPlace: passes?.inPlace, preparation });
+  const lowered = lower(graph, { inPlace: passes?.inPlace, preparation, steady });
   const executable = engine.load(lowered.program);
   return new Built(traced, graph, lowered, executable, options.name ?? "run");
 }
@@ -92,6 +92,8 @@ export class Built {
   readonly program: Program;
   readonly engine: Engine;
   readonly memory: MemoryReport;
+  /** Bytes it keeps of what it made of its steady Variables. */
+  readonly preparedBytes: number;
   /** The Variables it reads or assigns, in the order of their slots. */
   readonly variables: readonly Variable[];
   private readonly executable: Executable;
@@ -106,6 +108,7 @@ export class Built {
     this.program = lowered.program;
     this.memory = lowered.memory;
     this.executable = executable;
+    this.preparedBytes = executable.preparedBytes ?? 0;
     this.engine = executable.engine;
     this.name = name;
   }

@@ -1,7 +1,8 @@
 // The matrix product against this machine's measured peak, per shape, transposes, threads and
 // level.
 //   matmul_bench [--level avx2] [--threads 2] [--shape m,n,k] [--trans nn|nt|tn|tt] [--seconds 0.1]
-//                [--json] [--no-blas]
+//                [--json] [--no-blas] [--packed]
+// With --packed B is packed ahead where that gains, and the product with B as it is runs beside it.
 // Prints GFLOP/s (best and median of many runs) and the best's share of peak. Machines shared with
 // others disturb single runs, so the product, the peak and OpenBLAS (where built in) take turns.
 #include <algorithm>
@@ -82,7 +83,7 @@ struct Options {
   std::string level, trans;
   int threads = 0;
   double seconds = 0.15;
-  bool json = false, blas = true;
+  bool json = false, blas = true, packed = false;
   std::vector<int64_t> shape;
 };
 
@@ -118,7 +119,18 @@ void bench(const KernelTable& kernels, ThreadPool& pool, int64_t m, int64_t n, i
   std::vector<float> c(static_cast<size_t>(m * n));
   for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 17) * 0.01f - 0.08f;
   for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 13) * 0.01f - 0.06f;
-  const size_t bytes = gemm_workspace_bytes(kernels, g, pool.threads());
+  const Gemm as_it_is = g;
+  std::vector<float> packed;
+  if (options.packed) {
+    packed.resize(gemm_packed_bytes(kernels, g) / sizeof(float));
+    if (!packed.empty()) {
+      gemm_pack(kernels, pool, g, b.data(), packed.data());
+      g.packed_b = true;
+    }
+  }
+  const float* own_b = packed.empty() ? b.data() : packed.data();
+  const size_t bytes = std::max(gemm_workspace_bytes(kernels, g, pool.threads()),
+                                gemm_workspace_bytes(kernels, as_it_is, pool.threads()));
   std::unique_ptr<char[]> raw(new char[bytes + 64]);
   void* workspace = raw.get();
   size_t space = bytes + 64;
@@ -126,12 +138,17 @@ void bench(const KernelTable& kernels, ThreadPool& pool, int64_t m, int64_t n, i
 
   const double flop =
       2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  Timing own, blas;
+  Timing own, blas, plain;
   const double end = now() + options.seconds;
   for (int round = 0; round < 3 || now() < end; ++round) {
     if (round % 16 == 0) core_peak = std::max(core_peak, fma_gflops(kernels));
     time_into(own, pool.threads(), flop,
-              [&] { gemm(kernels, pool, g, a.data(), b.data(), c.data(), workspace, nullptr); });
+              [&] { gemm(kernels, pool, g, a.data(), own_b, c.data(), workspace, nullptr); });
+    if (options.packed) {
+      time_into(plain, pool.threads(), flop, [&] {
+        gemm(kernels, pool, as_it_is, a.data(), b.data(), c.data(), workspace, nullptr);
+      });
+    }
 #if defined(MYELIN_HAVE_OPENBLAS)
     if (options.blas) {
       time_into(blas, pool.threads(), flop, [&] {
@@ -160,6 +177,7 @@ void bench(const KernelTable& kernels, ThreadPool& pool, int64_t m, int64_t n, i
                 static_cast<long long>(m), static_cast<long long>(n), static_cast<long long>(k),
                 own.best() * 1e6, best, median, 100 * best / top);
     if (other > 0) std::printf("   openblas %7.1f", other);
+    if (options.packed) std::printf("   not packed %7.1f", 1e-9 * flop / plain.best());
     std::printf("\n");
   }
   std::fflush(stdout);
@@ -181,6 +199,8 @@ int main(int argc, char** argv) {
       options.json = true;
     } else if (arg == "--no-blas") {
       options.blas = false;
+    } else if (arg == "--packed") {
+      options.packed = true;
     } else if (arg == "--level") {
       options.level = value, ++i;
     } else if (arg == "--trans") {

@@ -27,11 +27,13 @@ constexpr bool kFreeMasks = kLanes == 16;
 
 // One tile. `last` is how many columns of the last vector exist. Rows are reached through one
 // pointer per three rows, because base + {0, 1, 2} * stride are addresses the load instruction
-// forms itself.
-template <int R, int V, bool kPartial>
+// forms itself. kPanels: the columns of B lie in several panels, `panel` floats apart.
+template <int R, int V, bool kPartial, bool kPanels>
 void gemm_tile(int64_t k, const float* a, int64_t a_row, int64_t a_step, const float* b,
-               int64_t b_step, float* c, int64_t ldc, int64_t last, bool accumulate) {
+               int64_t b_step, int64_t panel, float* c, int64_t ldc, int64_t last,
+               bool accumulate) {
   constexpr int kGroups = (R + 2) / 3;
+  constexpr int kPanelVectors = kPanels ? kTileVectors : V;
   Vec acc[R][V];
   MYELIN_UNROLL for (int i = 0; i < R; ++i) {
     MYELIN_UNROLL for (int v = 0; v < V; ++v) acc[i][v] = zero();
@@ -47,7 +49,8 @@ void gemm_tile(int64_t k, const float* a, int64_t a_row, int64_t a_step, const f
   for (int64_t p = 0; p < k; ++p) {
     Vec bv[V];
     MYELIN_UNROLL for (int v = 0; v < V; ++v) {
-      bv[v] = kPartial && v == V - 1 ? load_partial(b + v * kLanes, last) : load(b + v * kLanes);
+      const float* from = b + v / kPanelVectors * panel + v % kPanelVectors * kLanes;
+      bv[v] = kPartial && v == V - 1 ? load_partial(from, last) : load(from);
     }
     MYELIN_UNROLL for (int i = 0; i < R; ++i) {
       const Vec x = broadcast(rows[i / 3][(i % 3) * a_row]);
@@ -70,18 +73,21 @@ void gemm_tile(int64_t k, const float* a, int64_t a_row, int64_t a_step, const f
   }
 }
 
-using TileFn = void (*)(int64_t, const float*, int64_t, int64_t, const float*, int64_t, float*,
-                        int64_t, int64_t, bool);
+using TileFn = void (*)(int64_t, const float*, int64_t, int64_t, const float*, int64_t, int64_t,
+                        float*, int64_t, int64_t, bool);
 
 struct TileTable {
   TileFn partial[kTileRows][kWidestVectors];
   TileFn whole[kTileRows][kWidestVectors];
+  // Over more than one panel, for few rows.
+  TileFn panels[kTileRows][kWidestVectors];
 };
 
 template <int R, int V>
 constexpr void fill_tiles(TileTable& table) {
-  table.partial[R - 1][V - 1] = gemm_tile<R, V, true>;
-  table.whole[R - 1][V - 1] = gemm_tile<R, V, kFreeMasks>;
+  table.partial[R - 1][V - 1] = gemm_tile<R, V, true, false>;
+  table.whole[R - 1][V - 1] = gemm_tile<R, V, kFreeMasks, false>;
+  if constexpr (V > kTileVectors) table.panels[R - 1][V - 1] = gemm_tile<R, V, true, true>;
   if constexpr (V < tile_vectors(R)) {
     fill_tiles<R, V + 1>(table);
   } else if constexpr (R < kTileRows) {
@@ -100,19 +106,21 @@ void gemm_block(const GemmBlock& s) {
   const int64_t tiles = (s.m + kTileRows - 1) / kTileRows;
   const int64_t base = s.m / tiles, longer = s.m - base * tiles;
   const bool packed_b = s.b_panel != 1;
-  // Packed panels have one width; in place, the widest tile that the rows allow.
-  const int64_t vectors =
-      packed_b ? kTileVectors : tile_vectors(static_cast<int>(base + (longer > 0)));
-  const int64_t width = vectors * kLanes;
+  // The widest tile that the rows allow, in whole panels.
+  const int64_t widest = tile_vectors(static_cast<int>(base + (longer > 0)));
+  const int64_t vectors = packed_b ? widest / kTileVectors * kTileVectors : widest;
+  const int64_t width = vectors * kLanes, panel = s.b_panel * kTileVectors * kLanes;
   for (int64_t col = 0; col < s.n; col += width) {
     const int64_t cols = s.n - col < width ? s.n - col : width;
     const int64_t used = (cols + kLanes - 1) / kLanes;
     const int64_t last = cols - (used - 1) * kLanes;
     const float* b = s.b + col * s.b_panel;
-    const auto& by_rows = last == kLanes ? kTiles.whole : kTiles.partial;
+    const auto& by_rows = packed_b && used > kTileVectors ? kTiles.panels
+                          : last == kLanes                ? kTiles.whole
+                                                          : kTiles.partial;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
       const int64_t rows = base + (t < longer);
-      by_rows[rows - 1][used - 1](s.k, s.a + row * s.a_row, s.a_row, s.a_step, b, s.b_step,
+      by_rows[rows - 1][used - 1](s.k, s.a + row * s.a_row, s.a_row, s.a_step, b, s.b_step, panel,
                                   s.c + row * s.ldc + col, s.ldc, last, s.accumulate);
       row += rows;
     }

@@ -20,6 +20,8 @@ class MatmulPlan final : public StepPlan {
   size_t workspace_bytes() const override {
     return product_bytes_ + std::max(gemm_bytes_, chain_bytes_);
   }
+  size_t prepared_bytes() const override { return packed_bytes_; }
+  void prepare(const RunContext& context, const void* const* inputs) const override;
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override;
 
@@ -44,6 +46,7 @@ class MatmulPlan final : public StepPlan {
   size_t chain_inputs_ = 0;
   bool in_output_ = true;  // the product is computed in the memory of the first output
   size_t product_bytes_ = 0, gemm_bytes_ = 0, chain_bytes_ = 0;
+  size_t packed_bytes_ = 0;  // of a steady B, packed ahead
 };
 
 constexpr size_t kMaxChainInputs = 256;  // as chain.cc allows
@@ -111,7 +114,16 @@ MatmulPlan::MatmulPlan(const StepSpec& spec, const PlanContext& context) {
         first.dtype == DType::kFloat32 && chain.outputs[0].reduction == ChainReduction::kNone;
     if (!in_output_) product_bytes_ = static_cast<size_t>((product.size * 4 + 63) / 64 * 64);
   }
+  if (spec.is_steady(1) && calls_.size() == 1) {
+    packed_bytes_ = gemm_packed_bytes(context.kernels, g);
+    g.packed_b = packed_bytes_ > 0;
+  }
   gemm_bytes_ = gemm_workspace_bytes(context.kernels, g, context.threads);
+}
+
+void MatmulPlan::prepare(const RunContext& context, const void* const* inputs) const {
+  gemm_pack(context.kernels, context.pool, gemm_, static_cast<const float*>(inputs[1]),
+            reinterpret_cast<float*>(context.prepared));
 }
 
 // One gemm call per step of the outer batch dimensions; the innermost run of batches that both
@@ -169,7 +181,8 @@ void MatmulPlan::plan_batches(const TensorView& a, const TensorView& b,
 void MatmulPlan::run(const RunContext& context, const void* const* inputs,
                      void* const* outputs) const {
   const auto* a = static_cast<const float*>(inputs[0]);
-  const auto* b = static_cast<const float*>(inputs[1]);
+  const auto* b = packed_bytes_ > 0 ? reinterpret_cast<const float*>(context.prepared)
+                                    : static_cast<const float*>(inputs[1]);
   auto* c =
       in_output_ ? static_cast<float*>(outputs[0]) : reinterpret_cast<float*>(context.workspace);
   std::byte* workspace = context.workspace + product_bytes_;

@@ -86,6 +86,8 @@ TEST(matmul_step_batches) {
                 {{6, 5, 7}, {1, 7, 3}},
                 {{128, 20}, {20, 10}},
                 {{65, 130}, {130, 70}},
+                {{30, 200}, {200, 150}},
+                {{3, 2, 200}, {200, 150}},
                 {{2, 3, 1, 5, 7}, {1, 1, 4, 7, 3}}};
   for (const auto& shape : shapes) {
     for (int flags = 0; flags < 4; ++flags) {
@@ -94,17 +96,20 @@ TEST(matmul_step_batches) {
                     b = test::noise_floats(turned(shape.b, tb), 2);
       const Product want = multiply(a, b, ta, tb);
       test::Step step = {plan_matmul, {ta, tb}};
-      test::each_level(
-          step, {a, b}, {test::view(DType::kFloat32, want.dims)},
-          [&](const test::StepResult& result, const KernelTable& level) {
-            for (size_t i = 0; i < want.values.size(); ++i) {
-              const double got = static_cast<double>(result.outputs[0].data<float>()[i]);
-              if (!(std::fabs(got - want.values[i]) <= 6e-7 * want.sizes[i] + 1e-30))
-                test::fail(__FILE__, __LINE__, "%s %s x %s flags %d [%zu]: %.9g, not %.9g",
-                           level.level, test::text(shape.a).c_str(), test::text(shape.b).c_str(),
-                           flags, i, got, want.values[i]);
-            }
-          });
+      for (const bool steady : {false, true}) {
+        if (steady) step.steady = {true, true};
+        test::each_level(
+            step, {a, b}, {test::view(DType::kFloat32, want.dims)},
+            [&](const test::StepResult& result, const KernelTable& level) {
+              for (size_t i = 0; i < want.values.size(); ++i) {
+                const double got = static_cast<double>(result.outputs[0].data<float>()[i]);
+                if (!(std::fabs(got - want.values[i]) <= 6e-7 * want.sizes[i] + 1e-30))
+                  test::fail(__FILE__, __LINE__, "%s %s x %s flags %d [%zu]: %.9g, not %.9g",
+                             level.level, test::text(shape.a).c_str(), test::text(shape.b).c_str(),
+                             flags, i, got, want.values[i]);
+              }
+            });
+      }
     }
   }
 }

@@ -144,6 +144,10 @@ inline ProgramBuilder everything() {
   p.step(Opcode::elementwise, {x}, {squares},
          {1, 2, 4, 3, 1, 0, 1, 1, id(MicroOp::square_f32), 0, 1, 0});
   p.end_preparation();
+  // Weights that are packed ahead.
+  const int steady = p.slot(f32({150, 200}), kRead | kSteady);
+  const int row = p.arena(f32({1, 150}));
+  p.step(Opcode::matmul, {row, steady}, {p.arena(f32({1, 200}))}, {0, 0, 0});
   // tanh(x w + bias) as an epilogue
   p.step(Opcode::matmul, {x, w, bias}, {product},
          {0, 0, 1, 2, 2, 4, 2, 1, 0, 2, 1, id(MicroOp::add_f32), 0, 1, id(MicroOp::tanh_f32), 2, 3,

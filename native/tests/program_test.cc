@@ -115,8 +115,10 @@ TEST(program_slots_and_tensors) {
   check_complaint("2^40", with([&](auto& p) { p.tensor(past_int64, Space::kArena, 0, 0); }));
   check_complaint("a dtype from",
                   with([](auto& p) { p.tensor({DType(4), {1}}, Space::kArena, 0, 0); }));
-  check_complaint("an access from", with([](auto& p) { p.slot(f32({1}), 0); }));
-  check_complaint("an access from", with([](auto& p) { p.slot(f32({1}), 4); }));
+  for (const int32_t access : {0, 4, 6, 7, 8}) {
+    check_complaint("an access of", with([=](auto& p) { p.slot(f32({1}), access); }));
+  }
+  check_complaint("", with([](auto& p) { p.slot(f32({1}), kRead | kSteady); }));
   check_complaint("arena's size", with([](auto& p) { p.set_arena_bytes(int64_t{1} << 50); }));
   check_complaint("arena's size", with([](auto& p) { p.set_arena_bytes(-1); }));
 }

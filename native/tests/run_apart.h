@@ -28,7 +28,8 @@ inline int run_apart(const Program& program, ThreadPool& pool, uint64_t seed, in
     const bool last = s + 1 == program.steps.size();
     const int32_t end =
         last ? static_cast<int32_t>(program.operands.size()) : program.steps[s + 1].inputs;
-    int64_t total = static_cast<int64_t>(step.plan->workspace_bytes());
+    const size_t kept = step.plan->prepared_bytes();
+    int64_t total = static_cast<int64_t>(step.plan->workspace_bytes() + kept);
     for (int32_t i = step.inputs; i < end; ++i) total += program.operands[i].bytes;
     if (total > limit) continue;
     std::vector<std::unique_ptr<void, Free>> memory;
@@ -46,8 +47,11 @@ inline int run_apart(const Program& program, ThreadPool& pool, uint64_t seed, in
     }
     const size_t workspace = step.plan->workspace_bytes();
     std::unique_ptr<void, Free> scratch(std::aligned_alloc(64, (workspace + 64) / 64 * 64));
+    std::unique_ptr<void, Free> prepared(std::aligned_alloc(64, (kept + 64) / 64 * 64));
     RunStatus status;
-    const RunContext context = {kernels, pool, static_cast<std::byte*>(scratch.get()), status};
+    const RunContext context = {kernels, pool, static_cast<std::byte*>(scratch.get()), status,
+                                static_cast<std::byte*>(prepared.get())};
+    if (kept > 0) step.plan->prepare(context, pointers.data());
     step.plan->run(context, pointers.data(), pointers.data() + (step.outputs - step.inputs));
     ++ran;
   }

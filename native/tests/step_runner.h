@@ -99,6 +99,7 @@ struct Step {
   std::vector<float> attr_floats = {};
   std::shared_ptr<const Chain> chain = nullptr;
   std::vector<std::pair<size_t, size_t>> in_place = {};  // outputs that lie on an input
+  std::vector<bool> steady = {};                         // inputs
 };
 
 inline StepSpec spec_of(const Step& step, const std::vector<TensorView>& inputs,
@@ -109,6 +110,7 @@ inline StepSpec spec_of(const Step& step, const std::vector<TensorView>& inputs,
   spec.attrs.ints = step.attr_ints;
   spec.attrs.lists = step.attr_lists;
   spec.attrs.floats = step.attr_floats;
+  spec.steady = step.steady;
   if (step.chain) spec.attrs.chain = std::make_unique<Chain>(*step.chain);
   return spec;
 }
@@ -140,8 +142,12 @@ inline StepResult run_step(const Step& step, const std::vector<Operand>& inputs,
   }
   std::vector<std::byte> workspace(plan->workspace_bytes() + 2 * kGuard, kMark);
   std::byte* aligned = workspace.data() + (64 - reinterpret_cast<uintptr_t>(workspace.data()) % 64);
+  std::vector<std::byte> own(plan->prepared_bytes() + 2 * kGuard, kMark);
+  std::byte* prepared = own.data() + (64 - reinterpret_cast<uintptr_t>(own.data()) % 64);
   RunStatus status;
-  plan->run({kernels, pool, aligned, status}, in.data(), out.data());
+  const RunContext context = {kernels, pool, aligned, status, prepared};
+  if (plan->prepared_bytes() > 0) plan->prepare(context, in.data());
+  plan->run(context, in.data(), out.data());
 
   StepResult result;
   if (!status.ok()) result.failure = status.message();
@@ -153,6 +159,8 @@ inline StepResult run_step(const Step& step, const std::vector<Operand>& inputs,
   }
   for (const std::byte* p = aligned + plan->workspace_bytes();
        p < workspace.data() + workspace.size(); ++p)
+    CHECK(*p == kMark);
+  for (const std::byte* p = prepared + plan->prepared_bytes(); p < own.data() + own.size(); ++p)
     CHECK(*p == kMark);
   return result;
 }

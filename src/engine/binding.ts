@@ -28,6 +28,8 @@ export interface NativeFunctions {
   read(buffer: number, into: Float32Array | Int32Array | Uint8Array, at: number): void;
   disposeBuffer(buffer: number): void;
   load(words: Int32Array, constants: Uint8Array): number;
+  /** Bytes it keeps between runs of what it prepared from steady slots. */
+  preparedBytes(executable: number): number;
   disposeExecutable(executable: number): void;
   /** `ids` holds the bound buffers and then the watched ones. */
   run(

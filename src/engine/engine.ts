@@ -14,6 +14,8 @@ export interface DeviceBuffer {
 export interface Executable {
   readonly program: Program;
   readonly engine: Engine;
+  /** Bytes it keeps between runs of what it prepared from slots that seldom change; none when absent. */
+  readonly preparedBytes?: number;
 }
 
 export interface RunOptions {

@@ -65,7 +65,9 @@ class NativeExecutable implements Executable {
   readonly handle: Handle;
   /** Elements of each slot. */
   readonly sizes: readonly number[];
+  readonly preparedBytes: number;
   constructor(program: Program, engine: NativeEngine, handle: Handle) {
+    this.preparedBytes = handle.native.preparedBytes(handle.id);
     this.program = program;
     this.engine = engine;
     this.handle = handle;

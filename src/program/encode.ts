@@ -3,7 +3,7 @@
 // int32 words, little endian:
 //   magic, version, opcode hash, slots, tensors, steps, preparation steps,
 //   arena bytes (low, high), constant bytes (low, high), prepared bytes (low, high)
-//   per slot:   dtype, access (1 read, 2 write, 3 both), elements (low, high)
+//   per slot:   dtype, access (1 read, 2 write, 3 both, 5 steady), elements (low, high)
 //   per tensor: space, slot, offset (low, high), dtype, rank, dims...
 //   per step:   opcode, words that follow in this step, inputs, outputs, attribute words, input ids..., output ids..., attributes...
 // A body: inputs, rank, dims..., inner (low, high), instructions, outputs,
@@ -25,7 +25,7 @@ import {
 } from "./opcodes.ts";
 import type { Program, Step } from "./program.ts";
 
-const ACCESS_IDS = { read: 1, write: 2, readwrite: 3 } as const;
+const ACCESS_IDS = { read: 1, write: 2, readwrite: 3, steady: 5 } as const;
 const OPCODE_INDEX = new Map(OPCODES.map((o, i) => [o.name, i]));
 
 /** Whether the native engine has a kernel for this op name. */

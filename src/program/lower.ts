@@ -18,6 +18,8 @@ export interface LowerOptions {
   inPlace?: boolean;
   /** A graph with the same leading inputs; its outputs are the trailing inputs of the main one, in order. See passes/hoist.ts. */
   preparation?: Graph;
+  /** Inputs that seldom change between runs. */
+  steady?: ReadonlySet<Value>;
 }
 
 /** What the memory plan came to, in bytes of scratch. */
@@ -151,7 +153,8 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
     table.tensors,
   );
   const slots = [...bound, ...results].map((v, slot): Slot => {
-    const access: Access = written.has(slot) ? (read.has(slot) ? "readwrite" : "write") : "read";
+    const seldom = options.steady?.has(v) ? "steady" : "read";
+    const access: Access = written.has(slot) ? (read.has(slot) ? "readwrite" : "write") : seldom;
     return { type: typeOf(v), access };
   });
   const program = {

@@ -17,8 +17,8 @@ export interface ProgramTensor extends TensorType {
   readonly offset: number;
 }
 
-/** What a run does to a bound buffer. */
-export type Access = "read" | "write" | "readwrite";
+/** What a run does to a bound buffer. steady: it is read, and seldom changes between runs. */
+export type Access = "read" | "write" | "readwrite" | "steady";
 
 export interface Slot {
   readonly type: TensorType;

@@ -311,7 +311,7 @@ export class Trainer {
   }
 
   private forgetOldest(): void {
-    const bytes = (p: BatchProgram | Built): number => ("built" in p ? p.built : p).program.preparedBytes;
+    const bytes = (p: BatchProgram | Built): number => ("built" in p ? p.built : p).preparedBytes;
     let prepared = [...this.programs.values()].reduce((sum, p) => sum + bytes(p), 0);
     for (const [key, program] of this.programs) {
       const { size } = this.programs;
