@@ -6,9 +6,11 @@
 namespace myelin {
 namespace {
 
-const ConvPath* const kForward[] = {&kConvWinograd, &kConvGeneral};
-const ConvPath* const kInputGrad[] = {&kConvInputGradWinograd, &kConvInputGradGeneral};
-const ConvPath* const kKernelGrad[] = {&kConvKernelGradWinograd, &kConvKernelGradGeneral};
+const ConvPath* const kForward[] = {&kConvWinograd, &kConvDirect, &kConvGeneral};
+const ConvPath* const kInputGrad[] = {&kConvInputGradWinograd, &kConvInputGradDirect,
+                                      &kConvInputGradGeneral};
+const ConvPath* const kKernelGrad[] = {&kConvKernelGradWinograd, &kConvKernelGradDirect,
+                                       &kConvKernelGradGeneral};
 
 template <size_t kCount>
 const ConvPath& choose(const ConvPath* const (&paths)[kCount], const KernelTable& kernels,

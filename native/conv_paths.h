@@ -36,6 +36,10 @@ extern const ConvPath kConvGeneral, kConvInputGradGeneral, kConvKernelGradGenera
 
 // conv_winograd.cc: 3 x 3 kernels with stride 1, where transforms are cheaper than direct sums.
 extern const ConvPath kConvWinograd, kConvInputGradWinograd, kConvKernelGradWinograd;
+// conv_direct.cc: batch-reduce products over the source rows where they lie.
+extern const ConvPath kConvDirect, kConvInputGradDirect;
+// conv_kernel_grad.cc: likewise, with sums over pixels.
+extern const ConvPath kConvKernelGradDirect;
 
 // The numbers i in [begin, end) for which at(i) = start + i * step lies in [0, size).
 struct ConvRange {

@@ -6,6 +6,7 @@
 #include "elementwise.inl.h"
 #include "gemm.inl.h"
 #include "gemm_pack.inl.h"
+#include "brgemm.inl.h"  // after gemm: shares its tile sizes
 #include "move.inl.h"
 #include "pool.inl.h"
 #include "pool_grad.inl.h"  // after pool: shares its windows

@@ -16,6 +16,7 @@
 #include "../cpu.h"
 #include "../opcodes.h"
 #include "attention.h"
+#include "brgemm.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "move.h"
