@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = -8645534;
+constexpr int32_t kOpcodeHash = -1303722306;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -63,7 +63,13 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(rmsNorm, "ifb") \
   X(rmsNormGrad, "ib") \
   X(groupNorm, "ifbb") \
-  X(groupNormGrad, "ibb")
+  X(groupNormGrad, "ibb") \
+  X(lstm, "b") \
+  X(lstmGrad, "bbbb") \
+  X(gru, "b") \
+  X(gruGrad, "bbbb") \
+  X(simpleRnn, "b") \
+  X(simpleRnnGrad, "bbbb")
 
 // X(name, arity)
 #define MYELIN_MICRO_OPS(X) \
@@ -137,7 +143,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 48;
+constexpr int32_t kOpcodeCount = 54;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

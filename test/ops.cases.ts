@@ -12,6 +12,7 @@ import { moveCases } from "./cases/move.ts";
 import { normalizationCases } from "./cases/normalization.ts";
 import { poolCases } from "./cases/pool.ts";
 import { productCases } from "./cases/product.ts";
+import { recurrenceCases } from "./cases/recurrence.ts";
 import { reduceCases } from "./cases/reduce.ts";
 
 export type { OpCase };
@@ -26,5 +27,6 @@ export const cases: readonly OpCase[] = [
   ...compositeCases,
   ...attentionCases,
   ...normalizationCases,
+  ...recurrenceCases,
   ...composedCases,
 ];

@@ -19,6 +19,8 @@
 #include "norm_columns.inl.h"  // these after softmax and reduce: they share their partial rows and sums
 #include "norm_rows.inl.h"
 #include "optimizer.inl.h"  // after softmax: shares its partial stores
+#include "recurrence.inl.h"  // after softmax, as is the next: they share its partial stores
+#include "optimizer.inl.h"   // after softmax: shares its partial stores
 
 namespace myelin::MYELIN_LEVEL {
 namespace {

@@ -24,6 +24,7 @@
 #include "optimizer.h"
 #include "pool.h"
 #include "random.h"
+#include "recurrence.h"
 #include "reduce.h"
 #include "resample.h"
 #include "softmax.h"

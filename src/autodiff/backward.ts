@@ -91,12 +91,9 @@ function step(node: Node, grads: Map<Value, Value>, needed: ReadonlySet<Value>):
   const { op, inputs, outputs, attrs } = node;
   const arrived = outputs.map((y) => grads.get(y) ?? null);
   const asked = inputs.map((x) => x.dtype === "float32" && needed.has(x));
-  let given: readonly (Value | null)[];
-  if (op.gradient) {
-    given = op.gradient({ inputs, outputs, grads: arrived, attrs });
-  } else if (op.expand) {
-    given = throughExpansion(node, arrived, asked);
-  } else {
+  let given = op.gradient?.({ inputs, outputs, grads: arrived, attrs });
+  if (!given && op.expand) given = throughExpansion(node, arrived, asked);
+  if (!given) {
     const at = node.where ? ` at ${node.where}` : "";
     throw new MyelinError(
       "NOT_DIFFERENTIABLE",

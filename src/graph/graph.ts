@@ -37,8 +37,8 @@ export interface Op<A extends Attrs = Attrs> {
   readonly kind: OpKind;
   /** Type rule. Throws a MyelinError whose message starts with `where`. */
   infer(inputs: readonly TensorType[], attrs: A, where: string): readonly TensorType[];
-  /** One gradient per input, null where none exists. Broadcasting is undone by the caller. Absent: not differentiable (or, for a composite, differentiated through its expansion). */
-  gradient?(context: GradientContext<A>): readonly (Value | null)[];
+  /** One gradient per input, null where none exists. Broadcasting is undone by the caller. Absent: not differentiable (or, for a composite, differentiated through its expansion, as where it gives undefined). */
+  gradient?(context: GradientContext<A>): readonly (Value | null)[] | undefined;
   /** The plain meaning, row-major host arrays in and out. Primitive and elementwise ops have it. Outputs never alias inputs here. */
   evaluate?(inputs: readonly HostArray[], outputs: readonly HostArray[], context: EvaluateContext<A>): void;
   /** The definition of a composite in terms of other ops. */

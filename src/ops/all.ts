@@ -14,7 +14,9 @@ import * as elementwise from "./elementwise.ts";
 import { fusedOp } from "./fused.ts";
 import { gatherOp, scatterAddOp } from "./gather.ts";
 import * as groupNorm from "./group-norm.ts";
+import { gruGradOp, gruOp } from "./gru.ts";
 import * as layerNorm from "./layer-norm.ts";
+import { lstmGradOp, lstmOp } from "./lstm.ts";
 import { matmulOp } from "./matmul.ts";
 import * as move from "./move.ts";
 import * as pool from "./pool.ts";
@@ -22,6 +24,7 @@ import { bitsToUniformOp, randomBitsOp } from "./random.ts";
 import { argmaxOp, argminOp, maxOp, minOp, prodOp, sumOp } from "./reduce.ts";
 import { resizeGradOp, resizeOp } from "./resize.ts";
 import { cumsumOp, sortOp } from "./scan.ts";
+import { simpleRnnGradOp, simpleRnnOp } from "./simple-rnn.ts";
 import * as softmax from "./softmax.ts";
 import { adamUpdateOp, sgdUpdateOp, squaredNormsOp } from "./updates.ts";
 
@@ -66,6 +69,12 @@ const records: readonly Op[] = [
   sortOp,
   resizeOp,
   resizeGradOp,
+  lstmOp,
+  lstmGradOp,
+  gruOp,
+  gruGradOp,
+  simpleRnnOp,
+  simpleRnnGradOp,
   sgdUpdateOp,
   adamUpdateOp,
   squaredNormsOp,

@@ -104,7 +104,9 @@ export {
 } from "./elementwise.ts";
 export { gather, scatterAdd, takeAlongAxis } from "./gather.ts";
 export { type GroupNormOptions, groupNorm } from "./group-norm.ts";
+export { gru } from "./gru.ts";
 export { type LayerNormOptions, layerNorm, rmsNorm } from "./layer-norm.ts";
+export { lstm } from "./lstm.ts";
 export { dot, type MatmulOptions, matmul, outer } from "./matmul.ts";
 export type { Operand } from "./operand.ts";
 export { toValue } from "./operand.ts";
@@ -143,6 +145,7 @@ export {
 export { type Interpolation, resize } from "./resize.ts";
 export { type RotaryOptions, rotaryEmbedding } from "./rotary.ts";
 export { argsort, cumsum, type SortOptions, sort, topK } from "./scan.ts";
+export type { SequenceOptions } from "./sequence.ts";
 export {
   arange,
   broadcastTo,
@@ -172,6 +175,7 @@ export {
   zeros,
   zerosLike,
 } from "./shape.ts";
+export { simpleRnn } from "./simple-rnn.ts";
 export { logSoftmax, softmax, softmaxCrossEntropy, sparseSoftmaxCrossEntropy } from "./softmax.ts";
 export { assign } from "./state.ts";
 export type { SweepOptions } from "./sweep.ts";

@@ -33,6 +33,8 @@ const ATTENTION = {
   scale: "float",
   rate: "float",
 } as const;
+/** masked, byOutputs, byState: which inputs come after the fixed ones, in this order. */
+const SEQUENCE_GRAD = { goBackwards: "bool", masked: "bool", byOutputs: "bool", byState: "bool" } as const;
 
 export const OPCODES: readonly Opcode[] = [
   // A chain of elementwise micro-ops with broadcasting inputs and optional trailing reductions. Carries single elementwise ops too.
@@ -110,6 +112,13 @@ export const OPCODES: readonly Opcode[] = [
   // x [samples, .., channels], gamma, beta: y, mean and rstd [samples, groups]. x, dy, gamma, mean, rstd: dx, ..
   opcode("groupNorm", { groups: "int", epsilon: "float", scale: "bool", center: "bool" }),
   opcode("groupNormGrad", { groups: "int", scale: "bool", center: "bool" }),
+  // Recurrent sequences and their gradients; operands as in src/ops/lstm.ts, gru.ts, simple-rnn.ts.
+  opcode("lstm", { goBackwards: "bool" }),
+  opcode("lstmGrad", SEQUENCE_GRAD),
+  opcode("gru", { goBackwards: "bool" }),
+  opcode("gruGrad", SEQUENCE_GRAD),
+  opcode("simpleRnn", { goBackwards: "bool" }),
+  opcode("simpleRnnGrad", SEQUENCE_GRAD),
 ];
 
 /**

@@ -1,0 +1,113 @@
+// Sizes, panels and splitting that the recurrent sequences share; see recurrence.h.
+#include "recurrence.h"
+
+#include <cstring>
+
+namespace myelin {
+namespace {
+
+// Steps of k per kernel call, as in gemm.cc: a panel stays in L1 while the tiles of rows pass by.
+constexpr int64_t kBlockK = 320;
+
+// Rows a thread takes through a sequence. More use a panel of the recurrent kernel more often while
+// it is in L1, fewer leave work for more threads.
+constexpr int64_t kRows = 16;
+// Batches of this many are cut in two, even so: half the rows take far more than half the time only
+// where reading the kernel from L2 is all there is to it.
+constexpr int64_t kRowsForTwo = 8;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+int64_t rows_of(int64_t batch) {
+  const int64_t pieces = std::max<int64_t>(ceil_div(batch, kRows), batch >= kRowsForTwo ? 2 : 1);
+  return std::max<int64_t>(1, ceil_div(batch, pieces));
+}
+
+void require_dims(const char* name, const TensorView& view, DType dtype,
+                  std::initializer_list<int64_t> dims) {
+  require(view.dtype == dtype && view.rank == static_cast<int32_t>(dims.size()) &&
+              std::equal(dims.begin(), dims.end(), view.dims),
+          std::string(name) + ": operand of a wrong shape or dtype");
+}
+
+}  // namespace
+
+SequenceSizes::SequenceSizes(const char* name, const TensorView& z, const TensorView& kernel,
+                             int64_t gates) {
+  require(z.dtype == DType::kFloat32 && kernel.dtype == DType::kFloat32 && z.rank == 3 &&
+              kernel.rank == 2 && z.dims[1] >= 1 && kernel.dims[1] == gates * kernel.dims[0] &&
+              z.dims[2] == kernel.dims[1],
+          std::string(name) + ": expected float32 [batch, steps, width] and a recurrent kernel");
+  batch = z.dims[0];
+  steps = z.dims[1];
+  units = kernel.dims[0];
+  columns = kernel.dims[1];
+}
+
+void SequenceSizes::require_all(const char* name, const TensorView& view, int64_t width) const {
+  require_dims(name, view, DType::kFloat32, {batch, steps, width});
+}
+void SequenceSizes::require_state(const char* name, const TensorView& view) const {
+  require_dims(name, view, DType::kFloat32, {batch, units});
+}
+void SequenceSizes::require_mask(const char* name, const TensorView& view) const {
+  require_dims(name, view, DType::kBool, {batch, steps});
+}
+
+Panels::Panels(const KernelTable& kernels, int64_t k, int64_t n, bool trans, int64_t ldb)
+    : k_(k),
+      n_(n),
+      ldb_(ldb),
+      block_(std::max<int64_t>(1, ceil_div(k, std::max<int64_t>(1, ceil_div(k, kBlockK))))),
+      width_(round_up(n, kernels.gemm_shape.nr)),
+      trans_(trans) {}
+
+void Panels::pack(const RunContext& context, const float* b, float* packed) const {
+  const int64_t piece = 4 * context.kernels.gemm_shape.nr, pieces = ceil_div(n_, piece);
+  context.pool.parallel_for(pieces * ceil_div(k_, block_), [&](int64_t chunk, int) {
+    const int64_t k = chunk / pieces * block_, col = chunk % pieces * piece;
+    const int64_t steps = std::min(block_, k_ - k);
+    context.kernels.gemm_pack_b(steps, std::min(piece, n_ - col),
+                                trans_ ? b + col * ldb_ + k : b + k * ldb_ + col, ldb_, trans_,
+                                packed + k * width_ + col * steps);
+  });
+}
+
+void Panels::multiply(const KernelTable& kernels, int64_t rows, const float* a, const float* packed,
+                      float* c, bool accumulate) const {
+  for (int64_t k = 0; k < k_; k += block_) {
+    const int64_t steps = std::min(block_, k_ - k);
+    kernels.gemm_block({rows, n_, steps, a + k, k_, 1, packed + k * width_, steps,
+                        kernels.gemm_shape.nr, c, n_, accumulate || k > 0});
+  }
+}
+
+SequenceSplit::SequenceSplit(const PlanContext& context, int64_t batch, int64_t panel_floats,
+                             int64_t row_floats)
+    : batch_(batch),
+      rows_(rows_of(batch)),
+      // Without units there is nothing to do, however many steps an empty tensor may claim.
+      chunks_(row_floats > 0 ? ceil_div(batch, rows_) : 0),
+      panel_floats_(round_up(panel_floats, 16)),
+      worker_floats_(round_up(rows_ * row_floats, 16)),
+      threads_(context.threads) {}
+
+size_t SequenceSplit::workspace_bytes() const {
+  return static_cast<size_t>(panel_floats_ + threads_ * worker_floats_) * sizeof(float);
+}
+
+SequenceGradForm::SequenceGradForm(const char* name, const StepSpec& spec, size_t fixed,
+                                   size_t states, size_t outputs) {
+  require(spec.attrs.ints.size() == 4, std::string(name) + ": wrong number of attributes");
+  backwards = spec.attrs.ints[0] != 0;
+  masked = spec.attrs.ints[1] != 0;
+  by_outputs = spec.attrs.ints[2] != 0;
+  by_state = spec.attrs.ints[3] != 0;
+  mask = fixed;
+  dy = mask + (masked ? 1 : 0);
+  dh = dy + (by_outputs ? 1 : 0);
+  require_form(spec, name, dh + (by_state ? states : 0), outputs, 4);
+}
+
+}  // namespace myelin
