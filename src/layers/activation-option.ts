@@ -57,6 +57,11 @@ export function resolveActivation(where: string, like: unknown): ActivationFunct
   );
 }
 
+/** Whether an activation is the one of this name, given as name or function. */
+export function isActivation(like: ActivationLike, name: ActivationName): boolean {
+  return like === name || like === activations[name];
+}
+
 /** The name of an activation. @throws INVALID_ARGUMENT for functions without one: files hold no code */
 export function serializeActivation(where: string, like: ActivationLike): string {
   if (typeof like === "string") return like;

@@ -174,14 +174,20 @@ export abstract class LayerBase {
     return this.#collect((layer) => layer.#ownWeights());
   }
 
-  /** State of random generators held by this layer and those inside (dropout with its own seed): not weights, but saved. */
+  /**
+   * What this layer and those inside carry from one step to the next besides weights: random generators (dropout with its
+   * own seed), the states of stateful layers. Not weights, but saved.
+   */
   namedRandomState(): NamedVariable[] {
-    return this.#collect((layer) =>
-      layer.#held().generators.flatMap(({ name, generator }) => [
-        { name: `${name}/key`, variable: generator.key },
-        { name: `${name}/counter`, variable: generator.counter },
-      ]),
-    );
+    return this.#collect((layer) => layer.carriedState());
+  }
+
+  /** @internal This layer's own share of `namedRandomState`. */
+  carriedState(): { name: string; variable: Variable }[] {
+    return this.#held().generators.flatMap(({ name, generator }) => [
+      { name: `${name}/key`, variable: generator.key },
+      { name: `${name}/counter`, variable: generator.counter },
+    ]);
   }
 
   /** How many numbers its weights hold. @throws NOT_BUILT */

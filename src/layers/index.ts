@@ -17,6 +17,11 @@ export * from "./global-pooling.ts";
 export * from "./group-normalization.ts";
 export * from "./layer-normalization.ts";
 export * from "./margins.ts";
+export * from "./bidirectional.ts";
+export * from "./core.ts";
+export * from "./dense.ts";
+export { Gru, GruCell, type GruCellOptions, type GruOptions, gru, gruCell } from "./gru.ts";
+export { Lstm, LstmCell, type LstmCellOptions, type LstmOptions, lstm, lstmCell } from "./lstm.ts";
 export { type Mask, maskOf, setMask } from "./mask.ts";
 export * from "./masking.ts";
 export * from "./merging.ts";
@@ -28,3 +33,15 @@ export * from "./reshaping.ts";
 export * from "./resizing.ts";
 export * from "./separable-conv.ts";
 export * from "./spatial-dropout.ts";
+export { type RecurrentOptions, Rnn, type RnnOptions, rnn } from "./rnn.ts";
+export { RnnCell, type SequenceResult, type SequenceRun } from "./rnn-cell.ts";
+export {
+  SimpleRnn,
+  SimpleRnnCell,
+  type SimpleRnnCellOptions,
+  type SimpleRnnOptions,
+  simpleRnn,
+  simpleRnnCell,
+} from "./simple-rnn.ts";
+export * from "./stacked-rnn-cells.ts";
+export * from "./time-distributed.ts";

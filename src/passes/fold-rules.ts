@@ -154,6 +154,12 @@ const chosenBranch: Rule = (node, fold) => {
   return branch && broadcast(branch, node.outputs[0]!.shape, fold);
 };
 
+/** There and back, as in a bidirectional layer, whose second direction gives its outputs from the last to the first. */
+const reverseTwice: Rule = (node) => {
+  const first = madeBy("reverse", node.inputs[0]!);
+  return first && sameShape(first.attrs.axes, node.attrs.axes) ? first.inputs[0] : undefined;
+};
+
 const zero = (list: readonly number[]): boolean => list.every((n) => n === 0);
 const elementwise: readonly Rule[] = [broadcastLater, reshapeLater];
 
@@ -184,6 +190,6 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   slice: [unchanged(() => true), sameElement],
   pad: [unchanged((n) => zero(n.attrs.before) && zero(n.attrs.after))],
   concatenate: [(node) => (node.inputs.length === 1 ? node.inputs[0] : undefined)],
-  reverse: [unchanged((n) => (n.attrs.axes as number[]).length === 0), sameElement],
+  reverse: [unchanged((n) => (n.attrs.axes as number[]).length === 0), reverseTwice, sameElement],
   matmul: [transposeFlags],
 };

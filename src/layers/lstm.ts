@@ -1,0 +1,130 @@
+// LSTM: a cell with gates for input, forgetting and output; its equations are in ops/lstm.ts.
+
+import { checkBoolean, checkOptions } from "../core/options.ts";
+import type { Value } from "../graph/graph.ts";
+import type { Initializer } from "../initializers/initializer.ts";
+import { add, lstm as lstmOp, multiply, split } from "../ops/index.ts";
+import {
+  type ActivationFunction,
+  type ActivationLike,
+  isActivation,
+  resolveActivation,
+  serializeActivation,
+} from "./activation-option.ts";
+import { cellOptions, GatedRnn, type GatedRnnOptions } from "./gated-rnn.ts";
+import type { CallContext } from "./layer.ts";
+import { labelOf } from "./options.ts";
+import { RECURRENT_OPTIONS } from "./rnn.ts";
+import {
+  GATED_CELL_OPTIONS,
+  GatedCell,
+  type GatedCellOptions,
+  type SequenceResult,
+  type SequenceRun,
+} from "./rnn-cell.ts";
+
+interface OwnOptions {
+  /** Of the gates. Default "sigmoid". */
+  recurrentActivation?: ActivationLike;
+  /** Start the forget gate's bias at 1, as Jozefowicz et al. recommend. Default true. */
+  unitForgetBias?: boolean;
+}
+
+export interface LstmCellOptions extends GatedCellOptions, OwnOptions {}
+export interface LstmOptions extends GatedRnnOptions, OwnOptions {}
+
+const CELL_OPTIONS = [...GATED_CELL_OPTIONS, "recurrentActivation", "unitForgetBias"] as const;
+
+/** Weights: kernel [inputs, 4 units], recurrentKernel [units, 4 units], bias [4 units]; gates i, f, c, o. States: h, c. */
+export class LstmCell extends GatedCell {
+  static readonly className = "LstmCell";
+  protected readonly gates = 4;
+  readonly recurrentActivation: ActivationLike;
+  readonly unitForgetBias: boolean;
+  private readonly activateGate: ActivationFunction;
+
+  constructor(options: LstmCellOptions, where = labelOf("lstmCell", options)) {
+    const given = checkOptions(where, options, CELL_OPTIONS);
+    super(where, given);
+    this.recurrentActivation = given.recurrentActivation ?? "sigmoid";
+    this.activateGate = resolveActivation(where, this.recurrentActivation);
+    this.unitForgetBias = checkBoolean(where, "unitForgetBias", given.unitForgetBias ?? true);
+  }
+
+  override get stateSize(): readonly number[] {
+    return [this.units, this.units];
+  }
+
+  protected override get biasInitializer(): Initializer {
+    const others = this.initializers.biasInitializer;
+    if (!this.unitForgetBias) return others;
+    return {
+      className: others.className,
+      getConfig: () => others.getConfig(),
+      make: (shape, dtype, random) => others.make(shape, dtype, random).fill(1, this.units, 2 * this.units),
+    };
+  }
+
+  override call(x: readonly Value[], context: CallContext): readonly Value[] {
+    return this.step(x, context, () => {
+      const [inputs, h, c] = x as [Value, Value, Value];
+      const own = this.product(inputs, this.kernel, "inputs");
+      const z = add(own, this.product(h, this.recurrentKernel, "states"));
+      const parts = split(this.bias ? add(z, this.bias) : z, 4, { axis: -1 });
+      const [i, f, o] = [parts[0]!, parts[1]!, parts[3]!].map((p) => this.activateGate(p)) as [
+        Value,
+        Value,
+        Value,
+      ];
+      const nextC = add(multiply(f, c), multiply(i, this.activate(parts[2]!)));
+      const nextH = multiply(o, this.activate(nextC));
+      return [nextH, nextH, nextC];
+    });
+  }
+
+  override sequence(
+    x: Value,
+    states: readonly Value[],
+    run: SequenceRun,
+    context: CallContext,
+  ): SequenceResult | undefined {
+    if (this.isStepwise(context) || !isActivation(this.recurrentActivation, "sigmoid")) return undefined;
+    const product = this.project(x);
+    const z = this.bias ? add(product, this.bias) : product;
+    const initialState = [states[0]!, states[1]!] as const;
+    const { outputs, state } = lstmOp(z, this.recurrentKernel, { ...run, initialState });
+    return { outputs, last: state[0], states: state };
+  }
+
+  override getConfig(): Record<string, unknown> {
+    return {
+      ...super.getConfig(),
+      recurrentActivation: serializeActivation(this.name, this.recurrentActivation),
+      unitForgetBias: this.unitForgetBias,
+    };
+  }
+}
+
+/** One step of an LSTM, for `layers.rnn`. */
+export function lstmCell(options: LstmCellOptions): LstmCell {
+  return new LstmCell(options);
+}
+
+export class Lstm extends GatedRnn<LstmCell> {
+  static override readonly className = "Lstm";
+  constructor(options: LstmOptions) {
+    const where = labelOf("lstm", options);
+    const given = checkOptions(where, options, [...CELL_OPTIONS, ...RECURRENT_OPTIONS]);
+    super({ ...given, cell: new LstmCell(cellOptions(given, "lstmCell"), where) }, where);
+  }
+}
+
+/**
+ * Long short-term memory: [batch, steps, features] -> [batch, units], or [batch, steps, units] with `returnSequences`.
+ * Initial states come as a list: `layer.apply([x, h, c])`. Another activation than the defaults, or `recurrentDropout` in
+ * training, makes a graph of every step, which takes longer to compile and to run.
+ * @example layers.lstm({ units: 128, returnSequences: true, inputShape: [100, 64] })
+ */
+export function lstm(options: LstmOptions): Lstm {
+  return new Lstm(options);
+}
