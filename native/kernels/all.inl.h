@@ -18,9 +18,8 @@
 #include "winograd.inl.h"
 #include "norm_columns.inl.h"  // these after softmax and reduce: they share their partial rows and sums
 #include "norm_rows.inl.h"
-#include "optimizer.inl.h"  // after softmax: shares its partial stores
-#include "recurrence.inl.h"  // after softmax, as is the next: they share its partial stores
 #include "optimizer.inl.h"   // after softmax: shares its partial stores
+#include "recurrence.inl.h"  // after softmax, too
 
 namespace myelin::MYELIN_LEVEL {
 namespace {

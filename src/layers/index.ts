@@ -4,6 +4,7 @@ export * from "./activation.ts";
 export * from "./attention.ts";
 export type { AttentionCallOptions, AttentionContext, AttentionInputs } from "./attention-base.ts";
 export * from "./batch-normalization.ts";
+export * from "./bidirectional.ts";
 export * from "./conv.ts";
 export * from "./conv-transpose.ts";
 export * from "./core.ts";
@@ -15,13 +16,10 @@ export * from "./einsum-dense.ts";
 export * from "./embedding.ts";
 export * from "./global-pooling.ts";
 export * from "./group-normalization.ts";
-export * from "./layer-normalization.ts";
-export * from "./margins.ts";
-export * from "./bidirectional.ts";
-export * from "./core.ts";
-export * from "./dense.ts";
 export { Gru, GruCell, type GruCellOptions, type GruOptions, gru, gruCell } from "./gru.ts";
+export * from "./layer-normalization.ts";
 export { Lstm, LstmCell, type LstmCellOptions, type LstmOptions, lstm, lstmCell } from "./lstm.ts";
+export * from "./margins.ts";
 export { type Mask, maskOf, setMask } from "./mask.ts";
 export * from "./masking.ts";
 export * from "./merging.ts";
@@ -31,10 +29,9 @@ export * from "./pooling.ts";
 export * from "./regularization.ts";
 export * from "./reshaping.ts";
 export * from "./resizing.ts";
-export * from "./separable-conv.ts";
-export * from "./spatial-dropout.ts";
 export { type RecurrentOptions, Rnn, type RnnOptions, rnn } from "./rnn.ts";
 export { RnnCell, type SequenceResult, type SequenceRun } from "./rnn-cell.ts";
+export * from "./separable-conv.ts";
 export {
   SimpleRnn,
   SimpleRnnCell,
@@ -43,5 +40,6 @@ export {
   simpleRnn,
   simpleRnnCell,
 } from "./simple-rnn.ts";
+export * from "./spatial-dropout.ts";
 export * from "./stacked-rnn-cells.ts";
 export * from "./time-distributed.ts";
