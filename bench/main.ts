@@ -6,6 +6,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   steps: async () => (await import("./steps.ts")).steps,
   kernels: async () => (await import("./kernels.ts")).kernels,
   citizen: async () => (await import("./citizen.ts")).citizen,
+  contention: async () => (await import("./contention.ts")).contention,
   "install-peers": async () => (await import("./install.ts")).installPeers,
 };
 

@@ -8,7 +8,7 @@ import { type Peer, tfjsPeer, torchPeer, type Window } from "./peers.ts";
 import { WORKLOADS } from "./workloads.ts";
 
 /** myelin in this process. A window is one fit; only the epochs themselves are timed, not building the data set's buffers. */
-class MyelinPeer implements Peer {
+export class MyelinPeer implements Peer {
   readonly threads: number;
   private readonly prepared = new Map<string, ReturnType<typeof this.prepare>>();
 

@@ -2,7 +2,9 @@
 // works too and takes whatever chunks are left, so a worker that never wakes costs nothing but its
 // share.
 //
-// Chunks are handed out in order, one at a time, to whoever asks; which worker runs a chunk is not
+// Chunks are handed out one at a time to whoever asks: the caller takes them from the front,
+// workers from the back. So most of what a thread reads was left in its own caches by the loop
+// before, where loops cut the same rows in the same way. Which thread runs a chunk is still not
 // reproducible, so results must not depend on it. Split work by its size, never by threads().
 #ifndef MYELIN_THREAD_POOL_H_
 #define MYELIN_THREAD_POOL_H_
@@ -62,31 +64,30 @@ class ThreadPool {
   using Call = void (*)(void* fn, int64_t chunk, int worker);
 
   void run(int64_t count, Call call, void* fn);
-  void run_chunks(int worker);
+  void run_loop(int64_t base, int64_t count, Call call, void* fn);
   void start_workers();
   void work(int worker);
-  uint64_t wait_for_loop(uint64_t seen);
+  void help(int worker);
+  bool wait_for_work();
   void wake(int wanted);
-  void wait_until_empty();
-  void leave();
+  void wait_for_workers(uint32_t chunks);
 
   const int threads_;
   const bool spin_;  // only where every thread can have a core
 
-  // The running loop; written while no worker is inside, read by workers that are.
-  Call call_ = nullptr;
-  void* fn_ = nullptr;
-  int64_t count_ = 0;
-  uint64_t float_mode_ = 0;
-
-  // Apart from each other: chunk claims must not disturb the threads that watch the state.
-  alignas(64) std::atomic<int64_t> next_{0};
-  alignas(64) std::atomic<uint64_t> state_{0};  // loop number * 2 + open, or kStop
-  std::atomic<bool> busy_{false};
-  std::atomic<int> spinning_{0};
-  std::atomic<int> parked_{0};
-  alignas(64) std::atomic<int> inside_{0};  // workers that may touch the running loop
+  // The running loop. A worker reads it after it has claimed a chunk, which keeps the loop alive;
+  // on one cache line, so that a claim brings it all.
+  struct alignas(64) Loop {
+    std::atomic<uint64_t> claims{0};  // see thread_pool.cc
+    Call call = nullptr;
+    void* fn = nullptr;
+    int64_t base = 0, count = 0;
+    uint64_t float_mode = 0;
+  } loop_;
+  alignas(64) std::atomic<uint32_t> finished_{0};  // chunks of the loop that workers have finished
   std::atomic<bool> caller_waits_{false};
+  alignas(64) std::atomic<bool> busy_{false};
+  std::atomic<int> parked_{0};
 
   std::mutex mutex_;
   std::condition_variable wake_workers_, wake_caller_;
