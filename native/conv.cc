@@ -28,7 +28,35 @@ size_t workspace_bytes(const ConvPath* const (&paths)[kCount], const KernelTable
   return static_cast<size_t>(floats) * sizeof(float);
 }
 
+template <size_t kCount>
+size_t prepared_bytes(const ConvPath* const (&paths)[kCount], const KernelTable& kernels,
+                      const ConvShape& s) {
+  const ConvPath& path = choose(paths, kernels, s);
+  if (path.prepared_floats == nullptr) return 0;
+  return static_cast<size_t>(path.prepared_floats(kernels, s)) * sizeof(float);
+}
+
 }  // namespace
+
+size_t conv_prepared_bytes(const KernelTable& kernels, const ConvShape& s) {
+  return prepared_bytes(kForward, kernels, s);
+}
+
+size_t conv_input_grad_prepared_bytes(const KernelTable& kernels, const ConvShape& s) {
+  return prepared_bytes(kInputGrad, kernels, s);
+}
+
+void conv_prepare(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s, const float* w,
+                  void* workspace, float* prepared) {
+  const ConvRun r = {kernels, pool, s, static_cast<float*>(workspace), nullptr};
+  choose(kForward, kernels, s).prepare(r, w, prepared);
+}
+
+void conv_input_grad_prepare(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s,
+                             const float* w, void* workspace, float* prepared) {
+  const ConvRun r = {kernels, pool, s, static_cast<float*>(workspace), nullptr};
+  choose(kInputGrad, kernels, s).prepare(r, w, prepared);
+}
 
 size_t conv_workspace_bytes(const KernelTable& kernels, const ConvShape& s, int threads) {
   return workspace_bytes(kForward, kernels, s, threads);
@@ -45,15 +73,16 @@ size_t conv_kernel_grad_workspace_bytes(const KernelTable& kernels, const ConvSh
 }
 
 void conv(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s, const float* x,
-          const float* w, float* y, void* workspace, const GemmEpilogue* epilogue) {
-  const ConvRun r = {kernels, pool, s, static_cast<float*>(workspace), epilogue};
+          const float* w, float* y, void* workspace, const GemmEpilogue* epilogue,
+          const float* prepared) {
+  const ConvRun r = {kernels, pool, s, static_cast<float*>(workspace), epilogue, prepared};
   choose(kForward, kernels, s).run(r, x, w, y);
 }
 
 void conv_input_grad(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s,
                      const float* dy, const float* w, float* dx, void* workspace,
-                     const GemmEpilogue* epilogue) {
-  const ConvRun r = {kernels, pool, s, static_cast<float*>(workspace), epilogue};
+                     const GemmEpilogue* epilogue, const float* prepared) {
+  const ConvRun r = {kernels, pool, s, static_cast<float*>(workspace), epilogue, prepared};
   choose(kInputGrad, kernels, s).run(r, dy, w, dx);
 }
 

@@ -35,14 +35,25 @@ size_t conv_input_grad_workspace_bytes(const KernelTable& kernels, const ConvSha
 size_t conv_kernel_grad_workspace_bytes(const KernelTable& kernels, const ConvShape& s,
                                         int threads);
 
+// What a convolution keeps of a kernel that seldom changes, packed or transformed as its path wants
+// it; 0 where that would gain nothing. `workspace` is that of the run.
+size_t conv_prepared_bytes(const KernelTable& kernels, const ConvShape& s);
+size_t conv_input_grad_prepared_bytes(const KernelTable& kernels, const ConvShape& s);
+void conv_prepare(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s, const float* w,
+                  void* workspace, float* prepared);
+void conv_input_grad_prepare(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s,
+                             const float* w, void* workspace, float* prepared);
+
 // y from x and w; dx from dy and w; dw from x and dy. The result overlaps no operand and has the
 // same bits for any number of threads at one CPU level. The epilogue (may be null) sees y as rows
 // of pixels, [batch * out pixels, cout], and dx as [batch * in pixels, cin], each as one batch.
+// `prepared` is what conv_prepare made of w, or null.
 void conv(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s, const float* x,
-          const float* w, float* y, void* workspace, const GemmEpilogue* epilogue);
+          const float* w, float* y, void* workspace, const GemmEpilogue* epilogue,
+          const float* prepared = nullptr);
 void conv_input_grad(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s,
                      const float* dy, const float* w, float* dx, void* workspace,
-                     const GemmEpilogue* epilogue);
+                     const GemmEpilogue* epilogue, const float* prepared = nullptr);
 void conv_kernel_grad(const KernelTable& kernels, ThreadPool& pool, const ConvShape& s,
                       const float* x, const float* dy, float* dw, void* workspace);
 

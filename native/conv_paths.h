@@ -16,7 +16,8 @@ struct ConvRun {
   ThreadPool& pool;
   const ConvShape& s;
   float* scratch;
-  const GemmEpilogue* epilogue;  // may be null; never set for the kernel gradient
+  const GemmEpilogue* epilogue;     // may be null; never set for the kernel gradient
+  const float* prepared = nullptr;  // what the path's prepare made of w, if it did
 
   // Tells the epilogue that rows [row, row + rows), all columns, of the result are final.
   void finish(int64_t row, int64_t rows, int64_t cols) const {
@@ -29,6 +30,9 @@ struct ConvPath {
   int64_t (*scratch_floats)(const KernelTable& kernels, const ConvShape& s, int threads);
   // conv: x, w, y. Input gradient: dy, w, dx. Kernel gradient: x, dy, dw.
   void (*run)(const ConvRun& r, const float* a, const float* b, float* c);
+  // What can be kept of a w that seldom changes; null where nothing can. Neither reads a or c.
+  int64_t (*prepared_floats)(const KernelTable& kernels, const ConvShape& s) = nullptr;
+  void (*prepare)(const ConvRun& r, const float* w, float* prepared) = nullptr;
 };
 
 // conv_general.cc: any shape, a matrix product for every tap of every row.

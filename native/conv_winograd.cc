@@ -132,8 +132,25 @@ void run(const ConvRun& r, const float* a, const float* b, float* c) {
   Winograd w = kOf(r.s);
   choose_tile(r.kernels, w);
   float* const rest = r.scratch + winograd_kernel_floats(r.kernels, w);
-  winograd_pack_kernel(r.kernels, r.pool, w, b, kTransposed, rest, r.scratch);
-  winograd(r.kernels, r.pool, w, a, r.scratch, c, rest, r.epilogue);
+  if (r.prepared == nullptr) {
+    winograd_pack_kernel(r.kernels, r.pool, w, b, kTransposed, rest, r.scratch);
+  }
+  const float* const kernel = r.prepared != nullptr ? r.prepared : r.scratch;
+  winograd(r.kernels, r.pool, w, a, kernel, c, rest, r.epilogue);
+}
+
+template <Winograd (*kOf)(const ConvShape&)>
+int64_t prepared_floats(const KernelTable& kernels, const ConvShape& s) {
+  Winograd w = kOf(s);
+  choose_tile(kernels, w);
+  return static_cast<int64_t>(winograd_kernel_floats(kernels, w));
+}
+
+template <Winograd (*kOf)(const ConvShape&), bool kTransposed>
+void prepare(const ConvRun& r, const float* kernel, float* prepared) {
+  Winograd w = kOf(r.s);
+  choose_tile(r.kernels, w);
+  winograd_pack_kernel(r.kernels, r.pool, w, kernel, kTransposed, r.scratch, prepared);
 }
 
 bool takes_kernel_grad(const KernelTable& kernels, const ConvShape& s) {
@@ -156,9 +173,11 @@ void run_kernel_grad(const ConvRun& r, const float* x, const float* dy, float* d
 }  // namespace
 
 const ConvPath kConvWinograd = {takes<forward_of>, scratch_floats<forward_of, false>,
-                                run<forward_of, false>};
+                                run<forward_of, false>, prepared_floats<forward_of>,
+                                prepare<forward_of, false>};
 const ConvPath kConvInputGradWinograd = {takes<input_grad_of>, scratch_floats<input_grad_of, true>,
-                                         run<input_grad_of, true>};
+                                         run<input_grad_of, true>, prepared_floats<input_grad_of>,
+                                         prepare<input_grad_of, true>};
 const ConvPath kConvKernelGradWinograd = {takes_kernel_grad, kernel_grad_scratch_floats,
                                           run_kernel_grad};
 

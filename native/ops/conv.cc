@@ -73,6 +73,8 @@ class ConvPlan final : public StepPlan {
   size_t workspace_bytes() const override {
     return result_bytes_ + std::max(conv_bytes_, chain_bytes_);
   }
+  size_t prepared_bytes() const override { return prepared_bytes_; }
+  void prepare(const RunContext& context, const void* const* inputs) const override;
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override;
 
@@ -95,6 +97,7 @@ class ConvPlan final : public StepPlan {
   size_t chain_inputs_ = 0;
   bool in_output_ = true;  // the result is computed in the memory of the first output
   size_t result_bytes_ = 0, conv_bytes_ = 0, chain_bytes_ = 0;
+  size_t prepared_bytes_ = 0;  // of a steady kernel
 };
 
 ConvPlan::ConvPlan(const StepSpec& spec, const PlanContext& context, Direction direction,
@@ -117,16 +120,27 @@ ConvPlan::ConvPlan(const StepSpec& spec, const PlanContext& context, Direction d
     case Direction::forward:
       shape_ = read_shape(spec.attrs, a, b, result, name);
       conv_bytes_ = conv_workspace_bytes(context.kernels, shape_, context.threads);
+      if (spec.is_steady(1)) prepared_bytes_ = conv_prepared_bytes(context.kernels, shape_);
       break;
     case Direction::input_grad:
       shape_ = read_shape(spec.attrs, result, b, a, name);
       conv_bytes_ = conv_input_grad_workspace_bytes(context.kernels, shape_, context.threads);
+      if (spec.is_steady(1))
+        prepared_bytes_ = conv_input_grad_prepared_bytes(context.kernels, shape_);
       break;
     case Direction::kernel_grad:
       shape_ = read_shape(spec.attrs, a, result, b, name);
       conv_bytes_ = conv_kernel_grad_workspace_bytes(context.kernels, shape_, context.threads);
       break;
   }
+}
+
+void ConvPlan::prepare(const RunContext& context, const void* const* inputs) const {
+  const auto* w = static_cast<const float*>(inputs[1]);
+  auto* prepared = reinterpret_cast<float*>(context.prepared);
+  std::byte* workspace = context.workspace + result_bytes_;
+  const auto make = direction_ == Direction::forward ? conv_prepare : conv_input_grad_prepare;
+  make(context.kernels, context.pool, shape_, w, workspace, prepared);
 }
 
 // The type of the result that a chain goes over: that of the chain itself.
@@ -171,12 +185,14 @@ void ConvPlan::run(const RunContext& context, const void* const* inputs,
                        direction_ == Direction::forward ? shape_.cout : shape_.cin};
   const GemmEpilogue hook = {apply, &epilogue};
   const GemmEpilogue* const last = fused ? &hook : nullptr;
+  const auto* prepared =
+      prepared_bytes_ > 0 ? reinterpret_cast<const float*>(context.prepared) : nullptr;
   switch (direction_) {
     case Direction::forward:
-      conv(context.kernels, context.pool, shape_, a, b, c, workspace, last);
+      conv(context.kernels, context.pool, shape_, a, b, c, workspace, last, prepared);
       break;
     case Direction::input_grad:
-      conv_input_grad(context.kernels, context.pool, shape_, a, b, c, workspace, last);
+      conv_input_grad(context.kernels, context.pool, shape_, a, b, c, workspace, last, prepared);
       break;
     case Direction::kernel_grad:
       conv_kernel_grad(context.kernels, context.pool, shape_, a, b, c, workspace);

@@ -132,3 +132,33 @@ TEST(conv_step_epilogue) {
     test::expect_refused(step, {operands[0].type, w.type, bias.type}, {type}, "another space");
   }
 }
+
+// What is prepared of a steady kernel gives the bits of one that is not steady. The first shape is
+// one for Winograd's transforms, the others for whatever else there is.
+TEST(conv_step_steady_kernel) {
+  const struct {
+    Dims image, kernel, result;
+    int32_t stride, pad;
+  } shapes[] = {{{2, 12, 12, 32}, {3, 3, 32, 32}, {2, 12, 12, 32}, 1, 1},
+                {{1, 14, 14, 24}, {3, 3, 24, 40}, {1, 7, 7, 40}, 2, 1},
+                {{1, 9, 9, 80}, {1, 1, 80, 72}, {1, 9, 9, 72}, 1, 0},
+                {{3, 8, 8, 3}, {5, 5, 3, 16}, {3, 8, 8, 16}, 1, 2}};
+  for (const auto& s : shapes) {
+    for (const bool forward : {true, false}) {
+      test::Step step = {forward ? plan_conv : plan_convInputGrad, {1}};
+      step.attr_lists = {{s.stride, s.stride}, {s.pad, s.pad}, {s.pad, s.pad}, {1, 1}};
+      const std::vector<Operand> operands = {test::noise_floats(forward ? s.image : s.result, 1),
+                                             test::noise_floats(s.kernel, 2)};
+      const TensorView type = test::view(DType::kFloat32, forward ? s.result : s.image);
+      std::vector<std::vector<float>> plain;
+      test::each_level(step, operands, {type}, [&](const test::StepResult& result, const auto&) {
+        plain.push_back(result.outputs[0].values<float>());
+      });
+      step.steady = {false, true};
+      size_t level = 0;
+      test::each_level(step, operands, {type}, [&](const test::StepResult& result, const auto&) {
+        CHECK(result.outputs[0].values<float>() == plain[level++]);
+      });
+    }
+  }
+}

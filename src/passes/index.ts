@@ -1,15 +1,16 @@
 // The passes in their order. Each is a pure function Graph -> Graph and can be switched off; what they make is the same
 // function, bit for bit. Only expand always runs: engines have no kernels for most composites. Where some inputs are
-// steady the graph also comes apart in two (hoist).
+// steady their products are simplified too (absorb, which does change last bits), and the graph comes apart in two (hoist).
 
 import { check } from "../graph/check.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { schedule } from "../program/schedule.ts";
+import { absorb } from "./absorb.ts";
 import { dedupe } from "./dedupe.ts";
 import { expand } from "./expand.ts";
 import { fold } from "./fold.ts";
 import { fuse } from "./fuse.ts";
-import { type Hoisted, hoist } from "./hoist.ts";
+import { type Hoisted, hoist, steadyValues } from "./hoist.ts";
 import { prune } from "./prune.ts";
 
 /** Which passes run; all by default. `inPlace` is lowering's: steps write over inputs they are the last to read. */
@@ -17,12 +18,13 @@ export interface PassOptions {
   fold?: boolean;
   dedupe?: boolean;
   prune?: boolean;
+  absorb?: boolean;
   hoist?: boolean;
   fuse?: boolean;
   inPlace?: boolean;
 }
 
-export { dedupe, expand, fold, fuse, type Hoisted, hoist, prune };
+export { absorb, dedupe, expand, fold, fuse, type Hoisted, hoist, prune };
 
 /**
  * @param composites names the engine runs whole
@@ -49,7 +51,11 @@ export function optimizeSteady(
   options: PassOptions = {},
   checked = false,
 ): Hoisted {
-  const simple = simplify(graph, composites, options, checked);
+  let simple = simplify(graph, composites, options, checked);
+  if (options.absorb !== false && steady.size > 0) {
+    simple = prune(absorb(simple, steadyValues(simple, steady)));
+    if (checked) check(simple, "absorb");
+  }
   if (options.hoist === false || steady.size === 0) {
     return { graph: arrange(simple, options, checked), preparation: undefined };
   }
