@@ -54,7 +54,7 @@ MYELIN_INLINE void pool_store(uint8_t* p, VecI v, int64_t n) {
   kPartial ? store_u8_partial(p, v, n) : store_u8(p, v);
 }
 
-// Folds are started, fed the window's elements with their places in order, and stored. `at` is the
+// Folds are begun, fed the window's elements with their places in order, and stored. `at` is the
 // offset of the first channel in the output.
 template <class Index>
 struct MaxFold {
@@ -90,6 +90,21 @@ struct MaxFold {
       }
     }
   };
+
+  // Four places as a tournament; false where there was a NaN, which takes the long way.
+  template <bool kPartial>
+  MYELIN_INLINE bool four(const float* x, const int64_t* offset, float, int64_t at,
+                          int64_t n) const {
+    const Vec a = pool_load<kPartial>(x, n), b = pool_load<kPartial>(x + offset[1], n);
+    const Vec c = pool_load<kPartial>(x + offset[2], n), d = pool_load<kPartial>(x + offset[3], n);
+    if (any(unordered(a, b) | unordered(c, d))) return false;
+    const Vec ab = max(b, a), cd = max(d, c);
+    const VecI low = select(b > a, broadcast(1), zero_i());
+    const VecI high = select(d > c, broadcast(3), broadcast(2));
+    pool_store<kPartial>(y + at, max(cd, ab), n);
+    pool_store<kPartial>(index + at, select(cd > ab, high, low), n);
+    return true;
+  }
 };
 
 struct AverageFold {
@@ -112,6 +127,15 @@ struct AverageFold {
         pool_store<kPartial>(fold.y + at + k * kLanes, sum[k] * broadcast(scale), n);
     }
   };
+
+  template <bool kPartial>
+  MYELIN_INLINE bool four(const float* x, const int64_t* offset, float scale, int64_t at,
+                          int64_t n) const {
+    const Vec a = pool_load<kPartial>(x, n) + pool_load<kPartial>(x + offset[1], n);
+    const Vec b = pool_load<kPartial>(x + offset[2], n) + pool_load<kPartial>(x + offset[3], n);
+    pool_store<kPartial>(y + at, (a + b) * broadcast(scale), n);
+    return true;
+  }
 };
 
 template <class Index>
@@ -144,18 +168,62 @@ struct GatherFold {
         pool_store<kPartial>(fold.y + at + k * kLanes, found[k], n);
     }
   };
+
+  template <bool kPartial>
+  MYELIN_INLINE bool four(const float*, const int64_t*, float, int64_t, int64_t) const {
+    return false;
+  }
 };
 
-// A window and the image it lies in.
+// Windows inside the image: how far their elements lie from the first, in order.
+struct PoolPlaces {
+  static constexpr int64_t kMost = 64;
+  int64_t count, offset[kMost];
+  float scale;  // 1 / count
+};
+
+template <int kVectors, bool kPartial, class Fold>
+MYELIN_INLINE void fold_places(const Fold& fold, const PoolPlaces& places, const float* x,
+                               int64_t at, int64_t n) {
+  typename Fold::template State<kVectors, kPartial> state;
+  state.begin(fold, at, x, 0, n);
+  for (int64_t i = 1; i < places.count; ++i)
+    state.add(x + places.offset[i], static_cast<int32_t>(i), n);
+  state.end(fold, at, places.scale, n);
+}
+
+// `channels` lanes from x on, which is the first element of the window.
+template <class Fold>
+MYELIN_INLINE void fold_whole(const Fold& fold, const PoolPlaces& places, const float* x,
+                              int64_t at, int64_t channels) {
+  int64_t c = 0;
+  if (places.count == 4) {
+    for (; channels - c >= kLanes; c += kLanes) {
+      if (!fold.template four<false>(x + c, places.offset, places.scale, at + c, kLanes))
+        fold_places<1, false>(fold, places, x + c, at + c, kLanes);
+    }
+  }
+  for (; channels - c >= kPoolVectors * kLanes; c += kPoolVectors * kLanes)
+    fold_places<kPoolVectors, false>(fold, places, x + c, at + c, kLanes);
+  for (; channels - c >= kLanes; c += kLanes)
+    fold_places<1, false>(fold, places, x + c, at + c, kLanes);
+  if (c == channels) return;
+  if (places.count == 4 &&
+      fold.template four<true>(x + c, places.offset, places.scale, at + c, channels - c))
+    return;
+  fold_places<1, true>(fold, places, x + c, at + c, channels - c);
+}
+
+// Any window, clipped, and the image it lies in.
 struct PoolWindow {
   const float* image;
   PoolRange depth, height, width;
 };
 
-template <int kVectors, bool kPartial, class Fold>
+template <bool kPartial, class Fold>
 MYELIN_INLINE void fold_window(const PoolShape& s, const Fold& fold, const PoolWindow& w,
                                float scale, int64_t at, int64_t c, int64_t n) {
-  typename Fold::template State<kVectors, kPartial> state;
+  typename Fold::template State<1, kPartial> state;
   const int64_t row = s.axis[2].in * s.channels, count = w.width.end - w.width.begin;
   const float* plane = w.image + (w.depth.begin * s.axis[1].in + w.height.begin) * row +
                        w.width.begin * s.channels + c;
@@ -178,77 +246,80 @@ MYELIN_INLINE void fold_window(const PoolShape& s, const Fold& fold, const PoolW
   state.end(fold, at + c, scale, n);
 }
 
-// Every channel of one output; `at` is the offset of its first one.
+// Outputs begin .. end - 1 of a row, whose windows may be anything.
 template <class Fold>
-MYELIN_INLINE void fold_channels(const PoolShape& s, const Fold& fold, const PoolWindow& w,
-                                 float scale, int64_t at) {
-  int64_t c = 0;
-  for (; s.channels - c >= kPoolVectors * kLanes; c += kPoolVectors * kLanes)
-    fold_window<kPoolVectors, false>(s, fold, w, scale, at, c, kLanes);
-  if (s.channels - c >= 2 * kLanes) {
-    fold_window<2, false>(s, fold, w, scale, at, c, kLanes);
-    c += 2 * kLanes;
-  }
-  if (s.channels - c >= kLanes) {
-    fold_window<1, false>(s, fold, w, scale, at, c, kLanes);
-    c += kLanes;
-  }
-  if (c < s.channels) fold_window<1, true>(s, fold, w, scale, at, c, s.channels - c);
-}
-
-// Outputs begin .. end - 1 of a row.
-template <class Fold>
-MYELIN_INLINE void fold_outputs(const PoolShape& s, const Fold& fold, PoolWindow w, int64_t row,
-                                int64_t begin, int64_t end) {
+MYELIN_NOINLINE void fold_windows(const PoolShape& s, const Fold& fold, PoolWindow w, int64_t row,
+                                  int64_t begin, int64_t end) {
   const int64_t rows = (w.depth.end - w.depth.begin) * (w.height.end - w.height.begin);
   for (int64_t o = begin; o < end; ++o) {
     w.width = window_of(s.axis[2], o);
     const float scale = 1.0f / static_cast<float>(rows * (w.width.end - w.width.begin));
-    fold_channels(s, fold, w, scale, (row * s.axis[2].out + o) * s.channels);
+    const int64_t at = (row * s.axis[2].out + o) * s.channels;
+    int64_t c = 0;
+    for (; s.channels - c >= kLanes; c += kLanes)
+      fold_window<false>(s, fold, w, scale, at, c, kLanes);
+    if (c < s.channels) fold_window<true>(s, fold, w, scale, at, c, s.channels - c);
   }
 }
 
-constexpr int64_t kPoolColumn = 256, kPoolBuffer = 16 * kPoolColumn;
-
-// Few channels: the elements that outputs begin .. end - 1 meet at one place of their windows
-// become a column of a buffer, and the fold sees the buffer as one window whose channels are
-// (output, channel). The windows must be whole along the width and have kPoolBuffer / 64 places at
-// most.
-template <class Fold>
-MYELIN_INLINE void fold_columns(const PoolShape& s, const Fold& fold, const PoolWindow& w,
-                                int64_t row, int64_t begin, int64_t end) {
-  alignas(64) float buffer[kPoolBuffer];
-  const PoolAxis& width = s.axis[2];
-  const int64_t depths = w.depth.end - w.depth.begin, heights = w.height.end - w.height.begin;
-  const int64_t places = depths * heights * width.pool, room = kPoolBuffer / places;
-  const int64_t outputs = (room < kPoolColumn ? room : kPoolColumn) / s.channels;
-  PoolShape columns = s;
-  columns.axis[0].in = depths;
-  columns.axis[1].in = heights;
-  columns.axis[2].in = width.pool;
-  const PoolWindow window = {buffer,
-                             {w.depth.start - w.depth.begin, 0, depths},
-                             {w.height.start - w.height.begin, 0, heights},
-                             {0, 0, width.pool}};
-  const float scale = 1.0f / static_cast<float>(places);
-  const int64_t step = width.stride * s.channels;
-  for (int64_t first = begin; first < end; first += outputs) {
-    const int64_t count = end - first < outputs ? end - first : outputs;
-    float* to = buffer;
-    for (int64_t d = w.depth.begin; d < w.depth.end; ++d) {
-      for (int64_t h = w.height.begin; h < w.height.end; ++h) {
-        const int64_t line = (d * s.axis[1].in + h) * width.in;
-        for (int64_t k = 0; k < width.pool; ++k) {
-          const float* p = w.image + (line + first * width.stride - width.before + k) * s.channels;
-          for (int64_t o = 0; o < count; ++o, p += step) {
-            for (int64_t c = 0; c < s.channels; ++c) *to++ = p[c];
-          }
-        }
-      }
-    }
-    columns.channels = count * s.channels;
-    fold_channels(columns, fold, window, scale, (row * width.out + first) * s.channels);
+// count pixels of kChannels elements each, `step` elements apart, to pixels that touch.
+template <int kChannels>
+MYELIN_INLINE void gather_pixels(const float* from, int64_t step, int64_t count, float* to) {
+  for (int64_t o = 0; o < count; ++o) {
+    MYELIN_UNROLL
+    for (int c = 0; c < kChannels; ++c) to[o * kChannels + c] = from[o * step + c];
   }
+}
+
+constexpr int64_t kPoolColumn = 256;
+
+// Few channels, whole windows: the elements that `outputs` outputs meet at one place become a
+// column of a buffer, and the fold sees the columns as one window whose channels are (output,
+// channel). x is the first element of the first window.
+template <int kChannels, class Fold>
+MYELIN_INLINE void fold_columns(const Fold& fold, const PoolPlaces& places, const float* x,
+                                int64_t step, int64_t at, int64_t outputs) {
+  alignas(64) float buffer[16 * kPoolColumn];
+  PoolPlaces columns = places;
+  const int64_t room = 16 * kPoolColumn / places.count;
+  const int64_t most = (room < kPoolColumn ? room : kPoolColumn) / kChannels;
+  for (; outputs > 0; outputs -= most, x += most * step, at += most * kChannels) {
+    const int64_t count = outputs < most ? outputs : most;
+    for (int64_t i = 0; i < places.count; ++i) {
+      columns.offset[i] = i * count * kChannels;
+      gather_pixels<kChannels>(x + places.offset[i], step, count, buffer + columns.offset[i]);
+    }
+    fold_whole(fold, columns, buffer, at, count * kChannels);
+  }
+}
+
+// Outputs begin .. end - 1 of a row, whose windows are whole; x is the first element of window 0.
+template <class Fold>
+MYELIN_INLINE void fold_row(const PoolShape& s, const Fold& fold, const PoolPlaces& places,
+                            const float* x, int64_t row, int64_t begin, int64_t end) {
+  const int64_t step = s.axis[2].stride * s.channels, count = end - begin;
+  int64_t at = (row * s.axis[2].out + begin) * s.channels;
+  const float* p = x + begin * step;
+  if (s.channels * 4 <= kLanes) {
+    if (s.channels == 1) return fold_columns<1>(fold, places, p, step, at, count);
+    if (s.channels == 2) return fold_columns<2>(fold, places, p, step, at, count);
+    if (s.channels == 3) return fold_columns<3>(fold, places, p, step, at, count);
+    if (s.channels == 4) return fold_columns<4>(fold, places, p, step, at, count);
+  }
+  for (int64_t o = 0; o < count; ++o, p += step, at += s.channels)
+    fold_whole(fold, places, p, at, s.channels);
+}
+
+// The outputs begin .. end - 1 of an axis whose windows are whole.
+struct PoolSpan {
+  int64_t begin, end;
+};
+MYELIN_INLINE PoolSpan whole_windows(const PoolAxis& a) {
+  if (a.stride == 0 || a.pool > a.in) return {0, 0};
+  const int64_t begin = (a.before + a.stride - 1) / a.stride;
+  const int64_t end = (a.in - a.pool + a.before) / a.stride + 1;
+  const int64_t last = end < a.out ? end : a.out;
+  return {begin < last ? begin : last, last};
 }
 
 // Rows first .. first + count - 1 of the output.
@@ -256,23 +327,32 @@ template <class Fold>
 MYELIN_INLINE void fold_rows_of(const PoolShape& s, const Fold& fold, const float* x, int64_t first,
                                 int64_t count) {
   const PoolAxis &depth = s.axis[0], &height = s.axis[1], &width = s.axis[2];
-  const int64_t image = depth.in * height.in * width.in * s.channels;
-  // Outputs from whole_begin to whole_end have their windows inside the width.
-  int64_t whole_begin = 0, whole_end = 0;
-  if (s.channels * 4 <= kLanes && width.stride != 0 && width.pool <= width.in &&
-      depth.pool * height.pool * width.pool <= kPoolBuffer / 64) {
-    whole_begin = (width.before + width.stride - 1) / width.stride;
-    whole_end = (width.in - width.pool + width.before) / width.stride + 1;
-    if (whole_end > width.out) whole_end = width.out;
-    if (whole_begin > whole_end) whole_begin = whole_end;
+  const int64_t line = width.in * s.channels, image = depth.in * height.in * line;
+  PoolPlaces places;
+  places.count = depth.pool * height.pool * width.pool;
+  const bool listed = places.count <= PoolPlaces::kMost;
+  for (int64_t i = 0; listed && i < places.count; ++i) {
+    const int64_t d = i / (height.pool * width.pool), h = i / width.pool % height.pool;
+    places.offset[i] = (d * height.in + h) * line + i % width.pool * s.channels;
   }
+  places.scale = 1.0f / static_cast<float>(places.count);
+  const PoolSpan depths = whole_windows(depth), heights = whole_windows(height),
+                 widths = whole_windows(width);
   for (int64_t row = first; row < first + count; ++row) {
     const PoolRow at = pool_row(row, depth.out, height.out);
     const PoolWindow w = {
         x + at.image * image, window_of(depth, at.depth), window_of(height, at.height), {}};
-    fold_outputs(s, fold, w, row, 0, whole_begin);
-    if (whole_begin < whole_end) fold_columns(s, fold, w, row, whole_begin, whole_end);
-    fold_outputs(s, fold, w, row, whole_end, width.out);
+    const bool whole = listed && at.depth >= depths.begin && at.depth < depths.end &&
+                       at.height >= heights.begin && at.height < heights.end;
+    if (!whole || widths.begin == widths.end) {
+      fold_windows(s, fold, w, row, 0, width.out);
+      continue;
+    }
+    const float* corner =
+        w.image + (w.depth.begin * height.in + w.height.begin) * line - width.before * s.channels;
+    fold_windows(s, fold, w, row, 0, widths.begin);
+    fold_row(s, fold, places, corner, row, widths.begin, widths.end);
+    fold_windows(s, fold, w, row, widths.end, width.out);
   }
 }
 
