@@ -104,3 +104,41 @@ TEST(random_refuses) {
                  "float32 output");
   expect_refused({plan_randomBits}, {key, counter}, {out}, "no stream");
 }
+
+TEST(random_mask_is_a_comparison_of_bits) {
+  for (const float rate : {0.0f, 0.1f, 0.5f, 0.75f, 0.999999940395f, 1.0f}) {
+    for (const int64_t n : {1, 31, 64, 1000, 70001}) {
+      const Operand key = ints({2}, {7, -9}), counter = ints({}, {5});
+      Step bits = {plan_randomBits}, mask = {plan_dropoutMask};
+      bits.attr_ints = mask.attr_ints = {3};
+      mask.attr_floats = {rate};
+      std::vector<int32_t> words;
+      each_level(
+          bits, {key, counter}, {view(DType::kInt32, {n})},
+          [&](const StepResult& r, const KernelTable&) { words = r.outputs[0].values<int32_t>(); });
+      each_level(mask, {key, counter}, {view(DType::kBool, {n})},
+                 [&](const StepResult& r, const KernelTable&) {
+                   for (size_t i = 0; i < words.size(); ++i) {
+                     const float u =
+                         static_cast<float>(static_cast<uint32_t>(words[i]) >> 8) * 0x1p-24f;
+                     CHECK_EQ(int{r.outputs[0].data<uint8_t>()[i]}, int{u >= rate});
+                   }
+                 });
+    }
+  }
+}
+
+TEST(random_mask_refuses) {
+  const TensorView key = view(DType::kInt32, {2}), counter = view(DType::kInt32, {});
+  const TensorView out = view(DType::kBool, {4});
+  Step step = {plan_dropoutMask};
+  step.attr_ints = {0};
+  expect_refused(step, {key, counter}, {out}, "no rate");
+  step.attr_floats = {1.5f};
+  expect_refused(step, {key, counter}, {out}, "rate above 1");
+  step.attr_floats = {NAN};
+  expect_refused(step, {key, counter}, {out}, "rate that is no number");
+  step.attr_floats = {0.5f};
+  expect_refused(step, {key, counter}, {view(DType::kInt32, {4})}, "int32 output");
+  expect_refused(step, {counter, counter}, {out}, "key of one word");
+}

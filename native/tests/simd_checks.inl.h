@@ -50,10 +50,16 @@ void run_binary(const float* x, const float* y, float* out) {
 
 void run_int(const int32_t* x, const int32_t* y, int32_t* out) {
   const VecI a = load(x), b = load(y), one = broadcast(1), none = zero_i();
+  VecI lower = a, upper = b;
+  zip_pairs(lower, upper);
   const VecI results[] = {a + b,
                           a - b,
                           a * b,
-                          mulhi_u32(a, b),
+                          mul_pairs_u32(a, b),
+                          high_words(a),
+                          join_words(a, b),
+                          lower,
+                          upper,
                           a & b,
                           a | b,
                           a ^ b,
@@ -90,9 +96,13 @@ void widen_narrow(const uint8_t* x, int32_t* wide, uint8_t* out) {
   store(wide, load_u8(x));
   store_u8(out, load_u8(x) + broadcast(300 * 256));
 }
+void copy_bytes(const uint8_t* x, uint8_t* out, int n) {
+  store_u8_partial(out, load_u8_partial(x, n), n);
+}
 
-constexpr Level kLevel = {MYELIN_LEVEL_NAME, kLanes,     kHasFma,      run_unary,  run_binary,
-                          run_int,           run_reduce, copy_partial, first_bits, widen_narrow};
+constexpr Level kLevel = {MYELIN_LEVEL_NAME, kLanes,       kHasFma,    run_unary,
+                          run_binary,        run_int,      run_reduce, copy_partial,
+                          first_bits,        widen_narrow, copy_bytes};
 
 }  // namespace
 }  // namespace myelin::MYELIN_LEVEL

@@ -17,6 +17,7 @@ struct Level {
   void (*partial)(const float*, const int32_t*, float*, int32_t*, int);
   uint32_t (*first_bits)(int);
   void (*bytes)(const uint8_t*, int32_t*, uint8_t*);
+  void (*copy_bytes)(const uint8_t*, uint8_t*, int);
 };
 }  // namespace
 
@@ -159,7 +160,7 @@ TEST(simd_integer) {
   for (const Level& level : all()) {
     for (int i = 0; i < 12; ++i) {
       for (int j = 0; j < 12; ++j) {
-        int32_t x[16], y[16], out[16 * 17];
+        int32_t x[16], y[16], out[16 * 21];
         for (int lane = 0; lane < 16; ++lane) {
           x[lane] = values[(i + lane) % 12];
           y[lane] = values[(j + 5 * lane) % 12];
@@ -168,10 +169,17 @@ TEST(simd_integer) {
         for (int lane = 0; lane < level.lanes; ++lane) {
           const int32_t a = x[lane], b = y[lane];
           const uint32_t u = static_cast<uint32_t>(a), v = static_cast<uint32_t>(b);
+          const int even = lane & ~1, four = lane & ~3, place = lane & 3;
+          const uint64_t product =
+              uint64_t{static_cast<uint32_t>(x[even])} * static_cast<uint32_t>(y[even]);
           const int32_t want[] = {int32_t(u + v),
                                   int32_t(u - v),
                                   int32_t(u * v),
-                                  int32_t((uint64_t{u} * v) >> 32),
+                                  int32_t(lane == even ? product : product >> 32),
+                                  lane == even ? x[lane + 1] : 0,
+                                  lane == even ? a : y[even],
+                                  place < 2 ? x[four + place] : y[four + place - 2],
+                                  place < 2 ? x[four + place + 2] : y[four + place],
                                   a & b,
                                   a | b,
                                   a ^ b,
@@ -185,7 +193,7 @@ TEST(simd_integer) {
                                   -(a < b),
                                   a,
                                   lane};
-          for (int f = 0; f < 17; ++f) {
+          for (int f = 0; f < 21; ++f) {
             if (out[f * level.lanes + lane] != want[f])
               test::fail(__FILE__, __LINE__, "%s int %d (%d, %d): %d, not %d", level.name, f, a, b,
                          out[f * level.lanes + lane], want[f]);
@@ -245,5 +253,10 @@ TEST(simd_bytes) {
       CHECK_EQ(out[i], x[i]);
     }
     CHECK_EQ(out[level.lanes], 0);
+    for (int n = 0; n <= level.lanes; ++n) {
+      uint8_t some[17] = {};
+      level.copy_bytes(x, some, n);
+      for (int i = 0; i < 17; ++i) CHECK_EQ(some[i], i < n ? x[i] : 0);
+    }
   }
 }

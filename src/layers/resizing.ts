@@ -9,8 +9,12 @@ import { LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { SPATIAL_OPTIONS, SpatialLayer, type SpatialOptions } from "./spatial.ts";
 
-/** Every element of spatial axis i size[i] times. */
+/** Every element of spatial axis i size[i] times. Images of floats go through memory once, by resizing. */
 function repeatAxes(x: Value, size: readonly number[]): Value {
+  if (size.length === 2 && x.dtype === "float32" && !x.shape.includes(0)) {
+    const to = [x.shape[1]! * size[0]!, x.shape[2]! * size[1]!] as const;
+    return ops.resize(x, to, { interpolation: "nearest" });
+  }
   return size.reduce((y, n, i) => ops.repeat(y, n, { axis: i + 1 }), x);
 }
 

@@ -20,7 +20,7 @@ import { lstmGradOp, lstmOp } from "./lstm.ts";
 import { matmulOp } from "./matmul.ts";
 import * as move from "./move.ts";
 import * as pool from "./pool.ts";
-import { bitsToUniformOp, randomBitsOp } from "./random.ts";
+import { bitsToUniformOp, dropoutMaskOp, randomBitsOp } from "./random.ts";
 import { argmaxOp, argminOp, maxOp, minOp, prodOp, sumOp } from "./reduce.ts";
 import { resizeGradOp, resizeOp } from "./resize.ts";
 import { cumsumOp, sortOp } from "./scan.ts";
@@ -58,6 +58,7 @@ const records: readonly Op[] = [
   convInputGradOp,
   convKernelGradOp,
   randomBitsOp,
+  dropoutMaskOp,
   bitsToUniformOp,
   sumOp,
   maxOp,

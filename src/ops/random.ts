@@ -48,6 +48,21 @@ export const bitsToUniformOp: Op = record({
   },
 });
 
+/** What a dropout keeps: whether the uniforms of a draw are at least the rate. One byte an element, for both directions. */
+export const dropoutMaskOp: Op = record<{ stream: number; shape: Shape; rate: number }>({
+  name: "dropoutMask",
+  kind: "composite",
+  infer(inputs, attrs, where) {
+    const [bits] = randomBitsOp.infer(inputs, attrs, where);
+    return [{ shape: bits!.shape, dtype: "bool" }];
+  },
+  gradient: () => [null, null],
+  expand([key, counter], { stream, shape, rate }) {
+    const bits = emit(randomBitsOp, [key!, counter!], { stream, shape })[0]!;
+    return [greaterEqual(emit(bitsToUniformOp, [bits])[0]!, rate)];
+  },
+});
+
 /**
  * A source of random numbers: the same seed gives the same numbers in every run of the program, on both engines.
  * @example const seed = new SeedGenerator(7); random.normal([3], { seed })
@@ -218,6 +233,8 @@ export function dropout(x: Operand, rate: number, options?: { noiseShape?: Shape
   checkNumber("random.dropout", "rate", rate, "in [0, 1)", (r) => r >= 0 && r < 1);
   const value = toFloat(x, "random.dropout");
   if (rate === 0) return value;
-  const keep = greaterEqual(unit(noiseShape ?? value.shape, seed), rate);
+  const [key, counter, stream] = keyAndCounter(seed);
+  const shape = noiseShape ?? value.shape;
+  const keep = emit(dropoutMaskOp, [key, counter], { stream, shape, rate })[0]!;
   return where(broadcastTo(keep, value.shape), multiply(value, 1 / (1 - rate)), 0);
 }

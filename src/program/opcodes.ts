@@ -70,6 +70,8 @@ export const OPCODES: readonly Opcode[] = [
   opcode("iota"),
   // key int32 [2], counter int32 []: random words, see core/random.ts.
   opcode("randomBits", { stream: "int" }),
+  // The same draw as bool: whether its uniforms are at least the rate.
+  opcode("dropoutMask", { stream: "int", rate: "float" }),
   // Images [batch, 1 to 3 spatial sizes, channels]; windows as in ops/windows.ts. outputs: maxima, and their places in the
   // windows (uint8 up to 256 elements, int32 above). The gradients' outputs are images again.
   opcode("maxPool", { pool: "list", strides: "list", before: "list" }),

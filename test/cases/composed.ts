@@ -1,9 +1,11 @@
 // Random draws, fused steps and compositions of ops.
 
+import { tensor } from "../../src/core/tensor.ts";
 import type { Value } from "../../src/graph/graph.ts";
 import { emit, trace } from "../../src/graph/trace.ts";
 import { fusedOp } from "../../src/ops/fused.ts";
 import * as ops from "../../src/ops/index.ts";
+import { dropoutMaskOp } from "../../src/ops/random.ts";
 import { caseList, EXACT, NONE, NORM, type OpCase } from "./case.ts";
 
 const { cases, add } = caseList();
@@ -35,6 +37,16 @@ add(
 );
 add("random.bernoulli", () => ops.random.bernoulli([300], { seed: 3, p: 0.25 }), [[]], EXACT, NONE);
 add("random.permutation", () => ops.random.permutation(50, { seed: 3 }), [[]], EXACT, NONE);
+for (const shape of [[], [0], [7], [3, 33], [1000]]) {
+  const attrs = { stream: 2, shape, rate: 0.3 };
+  const run = () =>
+    emit(
+      dropoutMaskOp,
+      [ops.constant(tensor([5, -7], [2], "int32")), ops.constant(tensor(9, [], "int32"))],
+      attrs,
+    );
+  add("dropoutMask", run, [[]], EXACT, { ...NONE, note: JSON.stringify(shape) });
+}
 add("random.dropout", (x) => ops.random.dropout(x, 0.3, { seed: 3 }), [[{ shape: [40] }]], EXACT);
 
 // Sums of rounded parts may cancel, so single elements have no bound in ulp.

@@ -126,7 +126,7 @@ describe("layers inside layers", () => {
     const layer = new Residual();
     const draws = (training: boolean) => {
       const { graph } = trace((v) => [layer.apply(v, { training })], [{ shape: [2, 3], dtype: "float32" }]);
-      return graph.nodes.some((n) => n.op.name === "randomBits");
+      return graph.nodes.some((n) => n.op.name === "dropoutMask");
     };
     expect([draws(true), draws(false)]).toEqual([true, false]);
   });

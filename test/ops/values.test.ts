@@ -812,6 +812,12 @@ const rows: readonly Row[] = [
     [0x6627e8d5, 0xe169c58d | 0, 0xbc57ac4c | 0, 0x9b00dbd8 | 0],
   ],
   [
+    "dropoutMask",
+    emitted("dropoutMask", { stream: 0, shape: [4], rate: 0.6 }),
+    [i32([0, 0]), i32(0)],
+    [0, 1, 1, 1],
+  ],
+  [
     "fused",
     (a) => {
       const { graph: body } = trace((v) => [ops.relu(ops.multiply(v!, v!)), ops.negative(v!)], [a!]);

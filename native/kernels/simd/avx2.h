@@ -124,10 +124,15 @@ MYELIN_INLINE VecI to_int_round(Vec a) { return {_mm256_cvtps_epi32(a.v)}; }
 MYELIN_INLINE VecI operator+(VecI a, VecI b) { return {_mm256_add_epi32(a.v, b.v)}; }
 MYELIN_INLINE VecI operator-(VecI a, VecI b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 MYELIN_INLINE VecI operator*(VecI a, VecI b) { return {_mm256_mullo_epi32(a.v, b.v)}; }
-MYELIN_INLINE VecI mulhi_u32(VecI a, VecI b) {
-  const __m256i even = _mm256_srli_epi64(_mm256_mul_epu32(a.v, b.v), 32);
-  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.v, 32), _mm256_srli_epi64(b.v, 32));
-  return {_mm256_blend_epi32(even, odd, 0xaa)};
+MYELIN_INLINE VecI mul_pairs_u32(VecI a, VecI b) { return {_mm256_mul_epu32(a.v, b.v)}; }
+MYELIN_INLINE VecI high_words(VecI a) { return {_mm256_srli_epi64(a.v, 32)}; }
+MYELIN_INLINE VecI join_words(VecI low, VecI high) {
+  return {_mm256_blend_epi32(low.v, _mm256_slli_epi64(high.v, 32), 0xaa)};
+}
+MYELIN_INLINE void zip_pairs(VecI& a, VecI& b) {
+  const __m256i low = _mm256_unpacklo_epi64(a.v, b.v);
+  b = {_mm256_unpackhi_epi64(a.v, b.v)};
+  a = {low};
 }
 MYELIN_INLINE VecI operator&(VecI a, VecI b) { return {_mm256_and_si256(a.v, b.v)}; }
 MYELIN_INLINE VecI operator|(VecI a, VecI b) { return {_mm256_or_si256(a.v, b.v)}; }

@@ -120,10 +120,15 @@ MYELIN_INLINE VecI to_int_round(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
 MYELIN_INLINE VecI operator+(VecI a, VecI b) { return {_mm512_add_epi32(a.v, b.v)}; }
 MYELIN_INLINE VecI operator-(VecI a, VecI b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 MYELIN_INLINE VecI operator*(VecI a, VecI b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
-MYELIN_INLINE VecI mulhi_u32(VecI a, VecI b) {
-  const __m512i even = _mm512_srli_epi64(_mm512_mul_epu32(a.v, b.v), 32);
-  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), _mm512_srli_epi64(b.v, 32));
-  return {_mm512_mask_blend_epi32(0xaaaa, even, odd)};
+MYELIN_INLINE VecI mul_pairs_u32(VecI a, VecI b) { return {_mm512_mul_epu32(a.v, b.v)}; }
+MYELIN_INLINE VecI high_words(VecI a) { return {_mm512_srli_epi64(a.v, 32)}; }
+MYELIN_INLINE VecI join_words(VecI low, VecI high) {
+  return {_mm512_mask_blend_epi32(0xaaaa, low.v, _mm512_slli_epi64(high.v, 32))};
+}
+MYELIN_INLINE void zip_pairs(VecI& a, VecI& b) {
+  const __m512i low = _mm512_unpacklo_epi64(a.v, b.v);
+  b = {_mm512_unpackhi_epi64(a.v, b.v)};
+  a = {low};
 }
 MYELIN_INLINE VecI operator&(VecI a, VecI b) { return {_mm512_and_si512(a.v, b.v)}; }
 MYELIN_INLINE VecI operator|(VecI a, VecI b) { return {_mm512_or_si512(a.v, b.v)}; }

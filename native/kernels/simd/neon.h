@@ -127,10 +127,22 @@ MYELIN_INLINE VecI to_int_round(Vec a) { return {vcvtnq_s32_f32(a.v)}; }
 MYELIN_INLINE VecI operator+(VecI a, VecI b) { return {vaddq_s32(a.v, b.v)}; }
 MYELIN_INLINE VecI operator-(VecI a, VecI b) { return {vsubq_s32(a.v, b.v)}; }
 MYELIN_INLINE VecI operator*(VecI a, VecI b) { return {vmulq_s32(a.v, b.v)}; }
-MYELIN_INLINE VecI mulhi_u32(VecI a, VecI b) {
-  const uint64x2_t low = vmull_u32(vget_low_u32(as_bits(a)), vget_low_u32(as_bits(b)));
-  const uint64x2_t high = vmull_high_u32(as_bits(a), as_bits(b));
-  return from_bits_i(vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high)));
+MYELIN_INLINE VecI mul_pairs_u32(VecI a, VecI b) {
+  const uint32x2_t x = vmovn_u64(vreinterpretq_u64_s32(a.v));
+  const uint32x2_t y = vmovn_u64(vreinterpretq_u64_s32(b.v));
+  return {vreinterpretq_s32_u64(vmull_u32(x, y))};
+}
+MYELIN_INLINE VecI high_words(VecI a) {
+  return {vreinterpretq_s32_u64(vshrq_n_u64(vreinterpretq_u64_s32(a.v), 32))};
+}
+MYELIN_INLINE VecI join_words(VecI low, VecI high) {
+  return {vreinterpretq_s32_u64(
+      vsliq_n_u64(vreinterpretq_u64_s32(low.v), vreinterpretq_u64_s32(high.v), 32))};
+}
+MYELIN_INLINE void zip_pairs(VecI& a, VecI& b) {
+  const uint64x2_t x = vreinterpretq_u64_s32(a.v), y = vreinterpretq_u64_s32(b.v);
+  a = {vreinterpretq_s32_u64(vzip1q_u64(x, y))};
+  b = {vreinterpretq_s32_u64(vzip2q_u64(x, y))};
 }
 MYELIN_INLINE VecI operator&(VecI a, VecI b) { return {vandq_s32(a.v, b.v)}; }
 MYELIN_INLINE VecI operator|(VecI a, VecI b) { return {vorrq_s32(a.v, b.v)}; }

@@ -11,8 +11,7 @@
 //   NaN fma fms fnma         a*b+c, a*b-c, c-a*b in one rounding where kHasFma, in two where not
 //   round_even floor ceil trunc  keep the sign of zero, pass infinities, NaN and large values
 //   through to_int_trunc to_int_round    results outside int32 are unspecified reduce_* fixed
-//   order: lane i with lane i + kLanes/2, then halves of that, and so on mulhi_u32            high
-//   half of the unsigned 64-bit products
+//   order: lane i with lane i + kLanes/2, then halves of that, and so on
 // Write no lambdas in target code (some compilers drop the region's target from them) and use no
 // std:: templates (the linker may keep the copy compiled for this level and use it everywhere).
 #include "open.h"
@@ -182,18 +181,28 @@ MYELIN_INLINE VecI to_int_round(Vec a) { return to_int_trunc(round_even(a)); }
 MYELIN_INLINE VecI operator+(VecI a, VecI b) { return {(RawI)((RawU)a.v + (RawU)b.v)}; }
 MYELIN_INLINE VecI operator-(VecI a, VecI b) { return {(RawI)((RawU)a.v - (RawU)b.v)}; }
 MYELIN_INLINE VecI operator*(VecI a, VecI b) { return {(RawI)((RawU)a.v * (RawU)b.v)}; }
-MYELIN_INLINE VecI mulhi_u32(VecI a, VecI b) {
+// Pairs are two neighbouring lanes, the even one lower. mul_pairs_u32: the 64-bit unsigned products
+// of even lanes, each in the place of its pair. high_words: each pair's odd lane in the even one, 0
+// in the odd. join_words: pairs of the even lanes of low and high. zip_pairs: within each four
+// lanes, a becomes the lower pairs of a and b, b the upper ones.
+MYELIN_INLINE VecI mul_pairs_u32(VecI a, VecI b) {
 #if defined(__x86_64__)
-  const __m128i even = _mm_srli_epi64(_mm_mul_epu32((__m128i)a.v, (__m128i)b.v), 32);
-  const __m128i odd =
-      _mm_mul_epu32(_mm_srli_epi64((__m128i)a.v, 32), _mm_srli_epi64((__m128i)b.v, 32));
-  return {(RawI)_mm_or_si128(even, _mm_and_si128(odd, _mm_set_epi32(-1, 0, -1, 0)))};
+  return {(RawI)_mm_mul_epu32((__m128i)a.v, (__m128i)b.v)};
 #else
   const RawU x = (RawU)a.v, y = (RawU)b.v;
-  RawU r;
-  for (int i = 0; i < 4; ++i) r[i] = static_cast<uint32_t>((uint64_t{x[i]} * y[i]) >> 32);
-  return {(RawI)r};
+  const uint64_t p = uint64_t{x[0]} * y[0], q = uint64_t{x[2]} * y[2];
+  return {(RawI)RawU{static_cast<uint32_t>(p), static_cast<uint32_t>(p >> 32),
+                     static_cast<uint32_t>(q), static_cast<uint32_t>(q >> 32)}};
 #endif
+}
+MYELIN_INLINE VecI high_words(VecI a) { return {RawI{a.v[1], 0, a.v[3], 0}}; }
+MYELIN_INLINE VecI join_words(VecI low, VecI high) {
+  return {__builtin_shufflevector(low.v, high.v, 0, 4, 2, 6)};
+}
+MYELIN_INLINE void zip_pairs(VecI& a, VecI& b) {
+  const RawI low = __builtin_shufflevector(a.v, b.v, 0, 1, 4, 5);
+  b = {__builtin_shufflevector(a.v, b.v, 2, 3, 6, 7)};
+  a = {low};
 }
 MYELIN_INLINE VecI operator&(VecI a, VecI b) { return {a.v & b.v}; }
 MYELIN_INLINE VecI operator|(VecI a, VecI b) { return {a.v | b.v}; }
