@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = -1303722306;
+constexpr int32_t kOpcodeHash = 884213133;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -38,6 +38,7 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(scatterAdd, "i") \
   X(iota, "") \
   X(randomBits, "i") \
+  X(dropoutMask, "if") \
   X(maxPool, "lll") \
   X(maxPoolGrad, "lll") \
   X(maxPoolGather, "lll") \
@@ -143,7 +144,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 54;
+constexpr int32_t kOpcodeCount = 55;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

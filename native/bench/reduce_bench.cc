@@ -298,6 +298,14 @@ std::vector<Case> cases() {
        {},
        {view(kI, {2}), view(kI, {})},
        {view(kI, {1 << 20})}},
+      {"dropoutMask [1M]",
+       plan_dropoutMask,
+       {1},
+       {},
+       {view(kI, {2}), view(kI, {})},
+       {view(DType::kBool, {1 << 20})},
+       0,
+       {0.5f}},
   };
 }
 
