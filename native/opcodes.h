@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = 884213133;
+constexpr int32_t kOpcodeHash = -2123860329;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -95,6 +95,8 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(tanh_f32, 1) \
   X(sigmoid_f32, 1) \
   X(erf_f32, 1) \
+  X(gelu_f32, 1) \
+  X(geluTanh_f32, 1) \
   X(relu_f32, 1) \
   X(bitsToUniform_f32, 1) \
   X(add_f32, 2) \
@@ -106,6 +108,8 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(maximum_f32, 2) \
   X(mod_f32, 2) \
   X(floorDivide_f32, 2) \
+  X(geluGrad_f32, 2) \
+  X(geluTanhGrad_f32, 2) \
   X(equal_f32, 2) \
   X(notEqual_f32, 2) \
   X(less_f32, 2) \
@@ -151,6 +155,6 @@ enum class MicroOp : int32_t {
   MYELIN_MICRO_OPS(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kMicroOpCount = 64;
+constexpr int32_t kMicroOpCount = 68;
 
 }  // namespace myelin

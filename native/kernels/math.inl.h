@@ -187,6 +187,31 @@ MYELIN_INLINE Vec erf(Vec x) {
   return select(y < broadcast(0.9375f), small, large) | sign_bits(x);
 }
 
+// GELU as src/ops/gelu.ts has it. Arguments are bounded so that infinities do not meet zeros; NaN
+// passes.
+MYELIN_INLINE Vec gelu_bounded(Vec x) { return max(broadcast(-40.0f), min(broadcast(40.0f), x)); }
+MYELIN_INLINE Vec gelu_share(Vec x) {
+  return broadcast(0.5f) + broadcast(0.5f) * erf(x * broadcast(0.70710678f));
+}
+MYELIN_INLINE Vec gelu_tanh_share(Vec t) {
+  const Vec cubed = t * t * t;
+  return sigmoid(broadcast(1.5957691f) * fma(broadcast(0.044715f), cubed, t));
+}
+MYELIN_INLINE Vec gelu(Vec x) { return max(broadcast(-40.0f), x) * gelu_share(x); }
+MYELIN_INLINE Vec gelu_grad(Vec x, Vec g) {
+  const Vec t = gelu_bounded(x);
+  const Vec density = broadcast(0.39894228f) * exp_at_most_one(broadcast(-0.5f) * t * t);
+  return g * fma(t, density, gelu_share(x));
+}
+MYELIN_INLINE Vec gelu_tanh(Vec x) {
+  return max(broadcast(-40.0f), x) * gelu_tanh_share(gelu_bounded(x));
+}
+MYELIN_INLINE Vec gelu_tanh_grad(Vec x, Vec g) {
+  const Vec t = gelu_bounded(x), s = gelu_tanh_share(t), one = broadcast(1.0f);
+  const Vec slope = broadcast(1.5957691f) * fma(broadcast(0.134145f), t * t, one);
+  return g * fma(t * slope, s * (one - s), s);
+}
+
 // Unevaluated sums: hi + lo with |lo| at most half an ulp of hi, about 48 bits together.
 struct Pair {
   Vec hi, lo;

@@ -5,20 +5,8 @@ import { formatShape, normalizeAxis } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
 import { add, divide, minimum, multiply, subtract } from "./arithmetic.ts";
 import { greater, less, lessEqual, where } from "./compare.ts";
-import {
-  abs,
-  clip,
-  erf,
-  exp,
-  expm1,
-  log1p,
-  negative,
-  relu,
-  sigmoid,
-  sqrt,
-  square,
-  tanh,
-} from "./elementwise.ts";
+import { abs, clip, exp, expm1, log1p, negative, relu, sigmoid, sqrt, square, tanh } from "./elementwise.ts";
+import { geluExact, geluTanh } from "./gelu.ts";
 import { type Operand, scalar, toFloat } from "./operand.ts";
 import { shapeError } from "./record.ts";
 import { max, sum } from "./reduce.ts";
@@ -75,11 +63,7 @@ export const swish = silu;
 /** x times the normal distribution function of x; `approximate` uses tanh instead of erf. */
 export function gelu(x: Operand, options?: { approximate?: boolean }): Value {
   const { approximate = false } = checkOptions("gelu", options, ["approximate"]);
-  const value = toFloat(x, "gelu");
-  const share = checkBoolean("gelu", "approximate", approximate)
-    ? tanh(multiply(add(value, multiply(multiply(square(value), value), 0.044715)), Math.sqrt(2 / Math.PI)))
-    : erf(multiply(value, Math.SQRT1_2));
-  return multiply(multiply(value, 0.5), add(share, 1));
+  return checkBoolean("gelu", "approximate", approximate) ? geluTanh(x) : geluExact(x);
 }
 
 /** x for x > 0, negativeSlope * x elsewhere (0.2 by default). */

@@ -13,6 +13,7 @@ import { stopGradientOp } from "./custom.ts";
 import * as elementwise from "./elementwise.ts";
 import { fusedOp } from "./fused.ts";
 import { gatherOp, scatterAddOp } from "./gather.ts";
+import * as gelu from "./gelu.ts";
 import * as groupNorm from "./group-norm.ts";
 import { gruGradOp, gruOp } from "./gru.ts";
 import * as layerNorm from "./layer-norm.ts";
@@ -42,6 +43,7 @@ const records: readonly Op[] = [
   ...recordsOf(compare),
   ...recordsOf(move),
   ...recordsOf(softmax),
+  ...recordsOf(gelu),
   ...recordsOf(attention),
   ...recordsOf(pool),
   ...recordsOf(batchNorm),

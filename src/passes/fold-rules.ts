@@ -61,8 +61,9 @@ function broadcast(value: Value, shape: Shape, fold: Maker): Value {
 }
 
 /**
- * op(reshape(x), b) = reshape(op(x, b)) when every other operand is also such a reshape, a scalar, or repeats along the
- * leading axes with trailing axes that the reshape leaves alone. So a chain on a flattened product stays with the product.
+ * op(reshape(x), b) = reshape(op(x, b)) when every other operand can follow: one of the whole shape (also reshaped; only
+ * towards fewer axes, so that this comes to an end), a scalar, or one that repeats along leading axes and covers whole
+ * axes on both sides. So a chain on a flattened product stays with the product.
  */
 const reshapeLater: Rule = (node, fold) => {
   const { shape } = node.outputs[0]!;
@@ -74,13 +75,38 @@ const reshapeLater: Rule = (node, fold) => {
   const inputs: Value[] = [];
   for (let i = 0; i < node.inputs.length; i++) {
     const v = node.inputs[i]!;
-    const suffix = (s: Shape) => sameShape(s.slice(s.length - v.rank), v.shape);
-    const repeats = v.rank < shape.length && v.rank < first.rank && suffix(shape) && suffix(first.shape);
+    const follows =
+      first.rank < shape.length && first.shape.at(-1) === shape.at(-1) && sameShape(v.shape, shape);
+    const to = follows ? first.shape : repeatedIn(v.shape, shape, first.shape);
     if (full[i] && sameShape(full[i]!.shape, first.shape)) inputs.push(full[i]!);
-    else if (repeats) inputs.push(v);
+    else if (to) inputs.push(sameShape(to, v.shape) ? v : fold.make(reshapeOp, [v], { shape: to }));
     else return undefined;
   }
   return fold.make(reshapeOp, [fold.make(node.op, inputs, node.attrs)], { shape });
+};
+
+/** The shape that repeats in `other` as `own`, the end of `shape`, does there; undefined where it covers no whole axes. */
+function repeatedIn(own: Shape, shape: Shape, other: Shape): Shape | undefined {
+  if (own.length >= shape.length || !sameShape(shape.slice(shape.length - own.length), own)) return undefined;
+  for (let axis = other.length; axis > 0; axis--) {
+    const end = other.slice(axis);
+    if (sizeOf(end) >= sizeOf(own)) return sizeOf(end) === sizeOf(own) ? end : undefined;
+  }
+  return undefined;
+}
+
+/** Over trailing axes that the reshape leaves alone, or over all: so that a chain and its reduction stay together. */
+const reduceBeforeReshape: Rule = (node, fold) => {
+  const { begin, end } = node.attrs as { begin: number; end: number };
+  const input = node.inputs[0]!;
+  const from = madeBy("reshape", input)?.inputs[0];
+  if (!from || from.rank === 0 || from.rank >= input.rank || end !== input.rank) return undefined;
+  const axes = begin === 0 ? from.rank : end - begin;
+  const kept = from.shape.slice(from.rank - axes);
+  if (axes > from.rank || (begin > 0 && !sameShape(kept, input.shape.slice(begin)))) return undefined;
+  const reduced = fold.make(node.op, [from], { ...node.attrs, begin: from.rank - axes, end: from.rank });
+  const { shape } = node.outputs[0]!;
+  return sameShape(reduced.shape, shape) ? reduced : fold.make(reshapeOp, [reduced], { shape });
 };
 
 /** Casts from bool and uint8 to a wider type lose nothing, so a second cast may look through the first. */
@@ -192,4 +218,8 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   concatenate: [(node) => (node.inputs.length === 1 ? node.inputs[0] : undefined)],
   reverse: [unchanged((n) => (n.attrs.axes as number[]).length === 0), reverseTwice, sameElement],
   matmul: [transposeFlags],
+  sum: [reduceBeforeReshape],
+  max: [reduceBeforeReshape],
+  min: [reduceBeforeReshape],
+  prod: [reduceBeforeReshape],
 };

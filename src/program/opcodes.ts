@@ -147,6 +147,8 @@ const UNARY_F32 = [
   "tanh",
   "sigmoid",
   "erf",
+  "gelu",
+  "geluTanh",
   "relu",
   "bitsToUniform",
 ] as const;
@@ -160,6 +162,8 @@ const BINARY_F32 = [
   "maximum",
   "mod",
   "floorDivide",
+  "geluGrad",
+  "geluTanhGrad",
 ] as const;
 const COMPARE = ["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const;
 const UNARY_I32 = ["negative", "abs", "sign", "square"] as const;

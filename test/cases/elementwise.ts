@@ -1,8 +1,9 @@
 import { emit } from "../../src/graph/trace.ts";
+import { allOps } from "../../src/ops/all.ts";
 import * as ops from "../../src/ops/index.ts";
 import { bitsToUniformOp } from "../../src/ops/random.ts";
 import type { InputSpec } from "../helpers/random-shapes.ts";
-import { caseList, EXACT, int, NONE, one, PAIRS, two } from "./case.ts";
+import { caseList, EXACT, int, NONE, NORM, one, PAIRS, two } from "./case.ts";
 
 const { cases, add } = caseList();
 
@@ -27,6 +28,14 @@ add("cos", ops.cos, one({ range: [-9, 9] }), { ulp: 2 });
 add("tanh", ops.tanh, one({ range: [-4, 4] }), { ulp: 2 });
 add("sigmoid", ops.sigmoid, one({ range: [-6, 6] }), { ulp: 2 });
 add("erf", ops.erf, one({ range: [-3, 3] }), { ulp: 2 });
+// Left of 0 the share is a difference of near numbers: relative to the whole, not to each.
+for (const [approximate, name] of [
+  [false, "gelu"],
+  [true, "geluTanh"],
+] as const) {
+  add(name, (x) => ops.gelu(x, { approximate }), one({ range: [-5, 5] }), NORM);
+  add(`${name}Grad`, (x, g) => emit(allOps.get(`${name}Grad`)!, [x!, g!]), two({ range: [-5, 5] }), NORM);
+}
 add("relu", ops.relu, one({ away: [0] }), EXACT);
 for (const [name, op] of Object.entries({
   negative: ops.negative,

@@ -222,6 +222,34 @@ describe("fold", () => {
     `);
   });
 
+  it("reshapes late beside whole tensors, biases of several axes and reductions", () => {
+    const graph = graphOf(
+      (product, skip, bias) => {
+        const heads = ops.add(ops.reshape(product, [2, 5, 2, 2]), bias);
+        const sum = ops.add(skip, ops.reshape(product, [2, 5, 4]));
+        return [heads, ops.sum(sum, { axis: -1 }), ops.max(ops.negative(sum))];
+      },
+      f32(10, 4),
+      f32(2, 5, 4),
+      f32(2, 2),
+    );
+    expect(printed((g) => prune(fold(g)), graph)).toMatchInlineSnapshot(`
+      "
+      (%0 f32[10,4], %1 f32[2,5,4], %2 f32[2,2])
+      %3 f32[4] = reshape %2 {shape: [4]}
+      %4 f32[10,4] = add %0 %3
+      %5 f32[2,5,2,2] = reshape %4 {shape: [2,5,2,2]}
+      %6 f32[10,4] = reshape %1 {shape: [10,4]}
+      %7 f32[10,4] = add %6 %0
+      %8 f32[10] = sum %7 {begin: 1, end: 2}
+      %9 f32[2,5] = reshape %8 {shape: [2,5]}
+      %10 f32[10,4] = negative %7
+      %11 f32[] = max %10 {begin: 0, end: 2}
+      return %5, %9, %11
+      "
+    `);
+  });
+
   it("reshapes late: a chain on a flattened product stays with the product", () => {
     const graph = graphOf(
       (x, w, b) => [ops.relu(ops.add(ops.matmul(x, w), b))],
