@@ -3,6 +3,7 @@
 
 #include "math.inl.h"  // what the others compute with
 
+#include "depthwise.inl.h"
 #include "elementwise.inl.h"
 #include "gemm.inl.h"
 #include "gemm_pack.inl.h"

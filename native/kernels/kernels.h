@@ -17,6 +17,7 @@
 #include "../opcodes.h"
 #include "attention.h"
 #include "brgemm.h"
+#include "depthwise.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "move.h"
