@@ -6,11 +6,11 @@
 namespace myelin {
 namespace {
 
-const ConvPath* const kForward[] = {&kConvWinograd, &kConvDirect, &kConvGeneral};
-const ConvPath* const kInputGrad[] = {&kConvInputGradWinograd, &kConvInputGradDirect,
-                                      &kConvInputGradGeneral};
-const ConvPath* const kKernelGrad[] = {&kConvKernelGradWinograd, &kConvKernelGradDirect,
-                                       &kConvKernelGradGeneral};
+const ConvPath* const kForward[] = {&kConvDepthwise, &kConvWinograd, &kConvDirect, &kConvGeneral};
+const ConvPath* const kInputGrad[] = {&kConvInputGradDepthwise, &kConvInputGradWinograd,
+                                      &kConvInputGradDirect, &kConvInputGradGeneral};
+const ConvPath* const kKernelGrad[] = {&kConvKernelGradDepthwise, &kConvKernelGradWinograd,
+                                       &kConvKernelGradDirect, &kConvKernelGradGeneral};
 
 template <size_t kCount>
 const ConvPath& choose(const ConvPath* const (&paths)[kCount], const KernelTable& kernels,

@@ -38,6 +38,9 @@ struct ConvPath {
 // conv_general.cc: any shape, a matrix product for every tap of every row.
 extern const ConvPath kConvGeneral, kConvInputGradGeneral, kConvKernelGradGeneral;
 
+// conv_depthwise.cc: groups of few channels.
+extern const ConvPath kConvDepthwise, kConvInputGradDepthwise, kConvKernelGradDepthwise;
+
 // conv_winograd.cc: 3 x 3 kernels with stride 1, where transforms are cheaper than direct sums.
 extern const ConvPath kConvWinograd, kConvInputGradWinograd, kConvKernelGradWinograd;
 // conv_direct.cc: batch-reduce products over the source rows where they lie.

@@ -1,4 +1,4 @@
-// Contracts of the depthwise convolution's kernels: one line of outputs at a time, vectors over
+// Contracts of the depthwise convolution's kernels: some lines of outputs at a time, vectors over
 // channels. Forward and the gradient of the input are the same sum with other steps; see
 // native/conv_depthwise.cc, which also clips the rows of the kernel.
 #ifndef MYELIN_KERNELS_DEPTHWISE_H_
@@ -8,16 +8,16 @@
 
 namespace myelin {
 
-// A line of `count` output pixels and what they are sums of. Column t sees, for tap (i, j), pixel
-// first + t * step + j * tap of the line at x + i * x_row, where that is in [0, size); its weights
-// are at w + i * w_row + j * w_column. All have `channels` channels, contiguous; pixels of x are
-// `pixel` floats apart, those of y `y_step`. step >= 1, tap != 0; x_row, w_row and w_column may be
-// negative; any sizes >= 0.
-struct DepthwiseLine {
+// `lines` lines of `count` output pixels each and what they are sums of. In line h column t sees,
+// for tap (i, j), pixel first + t * step + j * tap of the line at x + h * x_line + i * x_row, where
+// that is in [0, size); its weights are at w + i * w_row + j * w_column. All have `channels`
+// channels, contiguous; pixels of x are `pixel` floats apart, those of y `y_step`. step and tap are
+// at least 1; other steps may be negative; any sizes >= 0.
+struct DepthwiseLines {
   float* y;
-  int64_t y_step, count;
+  int64_t y_line, y_step, lines, count;
   const float* x;
-  int64_t x_row, pixel, size;
+  int64_t x_line, x_row, pixel, size;
   int64_t first, step, tap;
   const float* w;
   int64_t w_row, w_column;
@@ -26,12 +26,13 @@ struct DepthwiseLine {
 };
 
 // y = (accumulate ? y : 0) + sum over taps, a chain of multiply-adds in the order of taps for each
-// element. Splittable over columns.
-using DepthwiseForward = void(const DepthwiseLine& line, bool accumulate);
+// element. Splittable over lines.
+using DepthwiseForward = void(const DepthwiseLines& lines, bool accumulate);
 
-// The other product: adds to each tap's w (which is written here) the sum over the line's columns
-// of its pixel times y (which is read). One chain per tap and channel, in a fixed order of columns.
-using DepthwiseKernelGrad = void(const DepthwiseLine& line, float* w);
+// The other product: adds to each tap's weights, which are at w here and written, the sum over all
+// pixels of y, which is read, of what that tap sees times y. One chain per tap and channel, in a
+// fixed order of pixels.
+using DepthwiseKernelGrad = void(const DepthwiseLines& lines, float* w);
 
 }  // namespace myelin
 
