@@ -3,13 +3,12 @@
 
 import { layers, sequential, tensor } from "../src/index.ts";
 import { parseArguments, Report } from "./measure.ts";
-import { WORKLOADS } from "./workloads.ts";
+import { autoencoder, mlp } from "./workloads/dense.ts";
 
 /** Share of its ticks a 5 ms timer gets during fit of mlp, and its longest gap. */
 async function eventLoop(report: Report): Promise<void> {
-  const mlp = WORKLOADS.find((w) => w.name === "mlp")!;
   const model = mlp.build();
-  const { x, y } = mlp.data();
+  const { x, y } = mlp.data(64 * mlp.batchSize);
   await model.fit(x, y, { epochs: 1, batchSize: mlp.batchSize, verbose: 0 });
   const fit = model.fit(x, y, { epochs: 30, batchSize: mlp.batchSize, verbose: 0 });
   const start = performance.now();
@@ -71,7 +70,7 @@ async function newcomer(report: Report): Promise<void> {
 
 /** Resident memory over 100,000 predictions, async and sync, after a warm-up. */
 async function memory(report: Report): Promise<void> {
-  const model = WORKLOADS.find((w) => w.name === "autoencoder")!.build();
+  const model = autoencoder.build();
   const x = tensor(new Float32Array(41), [1, 41]);
   const many = async (count: number) => {
     for (let i = 0; i < count; i += 2) {

@@ -6,8 +6,8 @@
 import { spawn } from "node:child_process";
 import { machine, median, parseArguments, Report, spread } from "./measure.ts";
 import { type Peer, torchPeer } from "./peers.ts";
-import { MyelinPeer } from "./steps.ts";
-import { WORKLOADS } from "./workloads.ts";
+import { MyelinPeer } from "./trainer.ts";
+import { WORKLOADS } from "./workloads/index.ts";
 
 /** A process that counts as fast as it can, between `go` and `rest`. */
 class Neighbour {

@@ -3,6 +3,9 @@
 type Bench = (words: readonly string[]) => Promise<void> | void;
 
 const benches: Record<string, () => Promise<Bench>> = {
+  compare: async () => (await import("./compare.ts")).compare,
+  processes: async () => (await import("./processes.ts")).processes,
+  predict: async () => (await import("./predict.ts")).predict,
   steps: async () => (await import("./steps.ts")).steps,
   kernels: async () => (await import("./kernels.ts")).kernels,
   citizen: async () => (await import("./citizen.ts")).citizen,
