@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "../engine.h"
+#include "allocations.h"
 #include "program_builder.h"
 #include "test.h"
 
@@ -513,6 +514,19 @@ TEST(engine_scratch_is_shared) {
 }
 
 // At any moment: while runs wait, run, report and end.
+TEST(engine_steady_state_allocates_nothing) {
+  Loop loop;
+  const uint32_t executable = everything().load(loop.engine);
+  Ids bound;
+  for (const auto& [dtype, elements] : {std::pair{DType::kFloat32, 12}, {DType::kFloat32, 6},
+                                        {DType::kInt32, 4}, {DType::kFloat32, 4}})
+    bound.push_back(loop.engine.allocate(dtype, elements));
+  loop.run_sync(executable, bound, 2);
+  const int64_t before = allocations();
+  for (int i = 0; i < 100; ++i) loop.run_sync(executable, bound, 3);
+  CHECK_EQ(allocations() - before, 0);
+}
+
 TEST(engine_stop) {
   for (int round = 0; round < 30; ++round) {
     Loop loop;

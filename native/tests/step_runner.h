@@ -1,6 +1,6 @@
 // Runs one planned step on ordinary vectors, at every level and with one and two threads: the tests
-// of native/ops see operands and results, not buffers. Results have guards around them, and bits
-// must not depend on the threads.
+// of native/ops see operands and results, not buffers. Results have guards around them, bits must
+// not depend on the threads, and a run must not allocate.
 #ifndef MYELIN_TESTS_STEP_RUNNER_H_
 #define MYELIN_TESTS_STEP_RUNNER_H_
 
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../step.h"
+#include "allocations.h"
 #include "test.h"
 
 namespace myelin::test {
@@ -147,7 +148,9 @@ inline StepResult run_step(const Step& step, const std::vector<Operand>& inputs,
   RunStatus status;
   const RunContext context = {kernels, pool, aligned, status, prepared};
   if (plan->prepared_bytes() > 0) plan->prepare(context, in.data());
+  const int64_t before = allocations();
   plan->run(context, in.data(), out.data());
+  if (status.ok()) CHECK_EQ(allocations() - before, 0);
 
   StepResult result;
   if (!status.ok()) result.failure = status.message();
@@ -170,6 +173,7 @@ template <class Check>
 void each_level(const Step& step, const std::vector<Operand>& inputs,
                 const std::vector<TensorView>& outputs, Check&& check) {
   static ThreadPool one(1), two(2);
+  two.parallel_for(2, [](int64_t, int) {});  // starts its worker
   for (const KernelTable* kernels : levels()) {
     const StepResult result = run_step(step, inputs, outputs, *kernels, one);
     const StepResult again = run_step(step, inputs, outputs, *kernels, two);
