@@ -1,31 +1,16 @@
 // Optimizer updates over many tensors in one sweep: the tensors are cut into pieces by size, small
 // ones share a chunk. What updates share is described in src/ops/sweep.ts.
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 
 #include "../step.h"
 #include "sweep.h"
+#include "update_support.h"
 
 namespace myelin {
 namespace {
 
 void require_scalar(const TensorView& view, DType dtype, const char* message) {
   require(view.dtype == dtype && view.size == 1, message);
-}
-
-// The double a person wrote for a float32 attribute: the shortest decimal that rounds to it. 1 -
-// beta taken from the float32 nearest 0.999 would be off by 1.3e-5 of itself, where Keras subtracts
-// in double.
-double as_written(float x) {
-  char text[32];
-  for (int digits = 6; digits < 9; ++digits) {
-    std::snprintf(text, sizeof text, "%.*g", digits, static_cast<double>(x));
-    const double value = std::strtod(text, nullptr);
-    if (static_cast<float>(value) == x) return value;
-  }
-  return static_cast<double>(x);
 }
 
 // The attributes all updates have, after those of the rule: floats weightDecay, clipvalue,
@@ -169,14 +154,9 @@ class AdamPlan final : public UpdatePlan {
 
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override {
-    const double rate = *static_cast<const float*>(inputs[0]);
-    const double t = static_cast<double>(*static_cast<const int32_t*>(inputs[1])) + 1.0;
-    const double alpha = rate * std::sqrt(1.0 - std::pow(beta2_, t)) / (1.0 - std::pow(beta1_, t));
-    AdamStep step = {static_cast<float>(alpha),
-                     static_cast<float>(1.0 - beta1_),
-                     static_cast<float>(1.0 - beta2_),
-                     epsilon_,
-                     {}};
+    const AdamStep step =
+        adam_step(*static_cast<const float*>(inputs[0]), *static_cast<const int32_t*>(inputs[1]),
+                  beta1_, beta2_, epsilon_);
     each_piece(context, inputs, outputs,
                [&](const SweepStep& sweep, auto&& in, auto&& out, int64_t count) {
                  AdamStep own = step;

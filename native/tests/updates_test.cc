@@ -1,6 +1,7 @@
 // Optimizer updates against Keras's equations in double, several tensors at once, in place, several
 // steps.
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "step_runner.h"
@@ -24,7 +25,7 @@ void expect_near(const Operand& got, const std::vector<double>& want, const char
 }
 
 Operand scalar(float x) { return test::floats({}, {x}); }
-Operand count(int32_t x) { return test::ints({}, {x}); }
+Operand count_of(int32_t x) { return test::ints({}, {x}); }
 
 Operand positive(Operand x) {
   for (int64_t i = 0; i < x.type.size; ++i) x.data<float>()[i] = std::fabs(x.data<float>()[i]);
@@ -38,7 +39,7 @@ TEST(updates_adam) {
     for (const int32_t iteration : {0, 1, 999}) {
       const double rate = static_cast<double>(0.002f), b1 = 0.9, b2 = 0.999,
                    epsilon = static_cast<double>(1e-7f);
-      std::vector<Operand> inputs = {scalar(0.002f), count(iteration)};
+      std::vector<Operand> inputs = {scalar(0.002f), count_of(iteration)};
       std::vector<TensorView> outputs;
       std::vector<std::vector<double>> want;
       std::vector<std::pair<size_t, size_t>> in_place;
@@ -85,7 +86,7 @@ TEST(updates_adam_beta_as_written) {
   step.attr_ints = {0, 0, 0, 0};
   const TensorView one = test::view(DType::kFloat32, {1});
   const Operand zero = test::floats({1}, {0.0f}), unit = test::floats({1}, {1.0f});
-  test::each_level(step, {scalar(0.001f), count(0), zero, unit, zero, zero}, {one, one, one},
+  test::each_level(step, {scalar(0.001f), count_of(0), zero, unit, zero, zero}, {one, one, one},
                    [](const test::StepResult& result, const KernelTable&) {
                      CHECK_EQ(result.outputs[1].data<float>()[0], 0.1f);
                      CHECK_EQ(result.outputs[2].data<float>()[0], 0.001f);
@@ -99,7 +100,7 @@ TEST(updates_sgd) {
     for (const bool nesterov : {false, true}) {
       for (const float decay : {0.0f, 0.1f}) {
         const double rate = static_cast<double>(0.05f), mu = static_cast<double>(momentum);
-        std::vector<Operand> inputs = {scalar(0.05f), count(0)};
+        std::vector<Operand> inputs = {scalar(0.05f), count_of(0)};
         std::vector<TensorView> outputs;
         std::vector<std::vector<double>> want;
         std::vector<std::pair<size_t, size_t>> in_place;
@@ -152,7 +153,7 @@ TEST(updates_adam_with_all) {
     std::vector<float> scales;
     for (size_t t = 0; t < std::size(kShapes); ++t)
       scales.push_back(0.25f * static_cast<float>(t + 1));
-    std::vector<Operand> inputs = {scalar(0.002f), count(iteration),
+    std::vector<Operand> inputs = {scalar(0.002f), count_of(iteration),
                                    test::floats({static_cast<int64_t>(scales.size())}, scales)};
     std::vector<TensorView> outputs;
     std::vector<std::vector<double>> want;
@@ -214,6 +215,86 @@ TEST(updates_squared_norms) {
   const TensorView two = test::view(DType::kFloat32, {2}), three = test::view(DType::kFloat32, {3});
   test::expect_refused(step, {x, x}, {three}, "a sum too many");
   test::expect_refused(step, {x, i}, {two}, "an integer tensor");
+}
+
+// Rows that are named move as Adam moves them by the sum of their gradients, the rest stays.
+TEST(updates_lazy_adam) {
+  for (const bool in_place : {false, true}) {
+    for (const auto& [n, row, count] :
+         {std::array{5, 3, 4}, {1, 1, 1}, {3, 700, 8}, {4, 0, 2}, {2000, 64, 3000}, {6, 2, 0}}) {
+      const Dims dims = {n, row};
+      const Operand p = test::noise_floats(dims, 400), m = test::noise_floats(dims, 401);
+      const Operand v = positive(test::noise_floats(dims, 402));
+      const Operand rows = test::noise_floats({count, row}, 403);
+      Operand indices = test::noise_ints({count}, 404, n);
+      std::vector<double> g(static_cast<size_t>(n * row)), p1, m1, v1;
+      std::vector<bool> named(static_cast<size_t>(n));
+      for (int64_t i = 0; i < count; ++i) {
+        int32_t& index = indices.data<int32_t>()[i];
+        index = std::abs(index) % n;
+        named[static_cast<size_t>(index)] = true;
+        for (int64_t c = 0; c < row; ++c)
+          g[static_cast<size_t>(index * row + c)] +=
+              static_cast<double>(rows.data<float>()[i * row + c]);
+      }
+      const double rate = static_cast<double>(0.002f);
+      const double alpha = rate * std::sqrt(1 - std::pow(0.999, 4)) / (1 - std::pow(0.9, 4));
+      for (int64_t i = 0; i < p.type.size; ++i) {
+        const auto at = [&](const Operand& x) { return static_cast<double>(x.data<float>()[i]); };
+        const bool moves = named[static_cast<size_t>(i / row)];
+        const double push = g[static_cast<size_t>(i)];
+        m1.push_back(moves ? at(m) + (push - at(m)) * 0.1 : at(m));
+        v1.push_back(moves ? at(v) + (push * push - at(v)) * 0.001 : at(v));
+        p1.push_back(moves ? at(p) * (1 - static_cast<double>(0.1f) * rate) -
+                                 m1.back() * alpha / (std::sqrt(v1.back()) + 1e-7)
+                           : at(p));
+      }
+      test::Step step = {plan_lazyAdamUpdate};
+      step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.1f, 0.0f};
+      step.attr_ints = {0};
+      if (in_place) step.in_place = {{0, 2}, {1, 5}, {2, 6}};
+      test::each_level(step, {scalar(0.002f), count_of(3), p, indices, rows, m, v},
+                       {p.type, p.type, p.type},
+                       [&](const test::StepResult& result, const KernelTable& level) {
+                         expect_near(result.outputs[0], p1, level.level);
+                         expect_near(result.outputs[1], m1, level.level);
+                         expect_near(result.outputs[2], v1, level.level);
+                       });
+    }
+  }
+}
+
+TEST(updates_lazy_adam_refuses) {
+  const TensorView table = test::view(DType::kFloat32, {4, 2}), one = test::view(DType::kFloat32, {});
+  const TensorView n = test::view(DType::kInt32, {}), places = test::view(DType::kInt32, {3});
+  const TensorView rows = test::view(DType::kFloat32, {3, 2}), x = test::view(DType::kFloat32, {4});
+  test::Step step = {plan_lazyAdamUpdate};
+  step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f};
+  step.attr_ints = {0};
+  const std::vector<TensorView> out = {table, table, table};
+  step.plan(test::spec_of(step, {one, n, table, places, rows, table, table}, out),
+            {*test::levels()[0], 2});  // must not throw
+  test::expect_refused(step, {one, n, table, places, table, table, table}, out, "a row too many");
+  test::expect_refused(step, {one, n, table, n, rows, table, table}, out, "an index alone");
+  test::expect_refused(step, {one, n, table, places, rows, table, x}, out, "a small moment");
+  test::expect_refused(step, {one, n, one, places, rows, one, one}, {one, one, one}, "no rows");
+  test::expect_refused(step, {one, n, table, places, rows, table, table}, {table, table, x},
+                       "a small result");
+  test::expect_refused(step, {n, n, table, places, rows, table, table}, out, "an integer rate");
+  step.attr_ints = {1};
+  test::expect_refused(step, {one, n, table, places, rows, table, table}, out, "no scale");
+  // An index outside of the table fails the run and touches nothing.
+  step.attr_ints = {0};
+  const Operand zeros = test::floats({4, 2}, std::vector<float>(8, 0.0f));
+  test::each_level(step,
+                   {scalar(1), count_of(0), zeros, test::ints({3}, {4, -1, 1}),
+                    test::floats({3, 2}, std::vector<float>(6, 1.0f)), zeros, zeros},
+                   out, [](const test::StepResult& result, const KernelTable&) {
+                     CHECK(result.failure.find("index 4 at 0 is outside [0, 4)") !=
+                           std::string::npos);
+                     CHECK_EQ(result.outputs[1].data<float>()[0], 0.0f);
+                     CHECK_EQ(result.outputs[1].data<float>()[2], 0.1f);
+                   });
 }
 
 TEST(updates_refuse) {

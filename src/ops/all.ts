@@ -17,6 +17,7 @@ import * as gelu from "./gelu.ts";
 import * as groupNorm from "./group-norm.ts";
 import { gruGradOp, gruOp } from "./gru.ts";
 import * as layerNorm from "./layer-norm.ts";
+import { lazyAdamUpdateOp } from "./lazy-update.ts";
 import { lstmGradOp, lstmOp } from "./lstm.ts";
 import { matmulOp } from "./matmul.ts";
 import * as move from "./move.ts";
@@ -81,6 +82,7 @@ const records: readonly Op[] = [
   sgdUpdateOp,
   adamUpdateOp,
   squaredNormsOp,
+  lazyAdamUpdateOp,
 ];
 
 export const allOps: ReadonlyMap<string, Op> = new Map(records.map((op) => [op.name, op]));

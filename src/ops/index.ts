@@ -106,6 +106,7 @@ export { gather, scatterAdd, takeAlongAxis } from "./gather.ts";
 export { type GroupNormOptions, groupNorm } from "./group-norm.ts";
 export { gru } from "./gru.ts";
 export { type LayerNormOptions, layerNorm, rmsNorm } from "./layer-norm.ts";
+export { type LazyAdamSlot, type LazyAdamUpdateOptions, lazyAdamUpdate } from "./lazy-update.ts";
 export { lstm } from "./lstm.ts";
 export { dot, type MatmulOptions, matmul, outer } from "./matmul.ts";
 export type { Operand } from "./operand.ts";

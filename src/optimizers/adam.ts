@@ -10,6 +10,7 @@ import {
   type OptimizerConfig,
   type OptimizerOptions,
   type ParameterUpdate,
+  type SweepRun,
 } from "./optimizer.ts";
 
 export interface AdamOptions extends OptimizerOptions {
@@ -28,13 +29,13 @@ export interface AdamOptions extends OptimizerOptions {
 /** See `adam` and `adamW`. */
 export class Adam extends Optimizer {
   override readonly slotNames: readonly string[];
-  private readonly kind: "adam" | "adamW";
-  private readonly beta1: number;
-  private readonly beta2: number;
-  private readonly epsilon: number;
+  private readonly kind: "adam" | "adamW" | "lazyAdam";
+  protected readonly beta1: number;
+  protected readonly beta2: number;
+  protected readonly epsilon: number;
   private readonly amsgrad: boolean;
 
-  constructor(kind: "adam" | "adamW", options: AdamOptions = {}) {
+  constructor(kind: "adam" | "adamW" | "lazyAdam", options: AdamOptions = {}) {
     const known = [...OPTIMIZER_OPTIONS, "beta1", "beta2", "epsilon", "amsgrad"] as const;
     const o = checkOptions(kind, options, known);
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, amsgrad = false, ...rest } = o;
@@ -49,21 +50,23 @@ export class Adam extends Optimizer {
   }
 
   protected override applyAll(pairs: readonly ParameterUpdate[]): void {
+    for (const [group, options] of this.sweeps(pairs)) this.updateGroup(group, options);
+  }
+
+  protected updateGroup(group: readonly ParameterUpdate[], options: SweepRun): void {
     const { beta1, beta2, epsilon, amsgrad, useEma } = this;
     const names = ["m", "v", ...(amsgrad ? ["vHat"] : []), ...(useEma ? ["average"] : [])] as const;
-    for (const [group, options] of this.sweeps(pairs)) {
-      const slots = group.map(({ parameter, gradient, slots }) => {
-        const own = Object.fromEntries(names.map((name, i) => [name, slots[i]!]));
-        return { parameter, gradient, ...own } as ops.AdamSlot;
+    const slots = group.map(({ parameter, gradient, slots }) => {
+      const own = Object.fromEntries(names.map((name, i) => [name, slots[i]!]));
+      return { parameter, gradient, ...own } as ops.AdamSlot;
+    });
+    const updated = ops.adamUpdate(slots, { ...options, beta1, beta2, epsilon, amsgrad });
+    updated.forEach((values, i) => {
+      assignVariable(group[i]!.parameter, values.parameter);
+      names.forEach((name, k) => {
+        assignVariable(group[i]!.slots[k]!, values[name as "m"]);
       });
-      const updated = ops.adamUpdate(slots, { ...options, beta1, beta2, epsilon, amsgrad });
-      updated.forEach((values, i) => {
-        assignVariable(group[i]!.parameter, values.parameter);
-        names.forEach((name, k) => {
-          assignVariable(group[i]!.slots[k]!, values[name as "m"]);
-        });
-      });
-    }
+    });
   }
 
   override getConfig(): OptimizerConfig {

@@ -9,6 +9,7 @@ import { adam, adamW } from "./adam.ts";
 import { adamax } from "./adamax.ts";
 import { ftrl } from "./ftrl.ts";
 import { lamb } from "./lamb.ts";
+import { lazyAdam } from "./lazy-adam.ts";
 import { lion } from "./lion.ts";
 import { muon } from "./muon.ts";
 import { nadam } from "./nadam.ts";
@@ -24,6 +25,7 @@ export { type AdamOptions, adam, adamW } from "./adam.ts";
 export { type AdamaxOptions, adamax } from "./adamax.ts";
 export { type FtrlOptions, ftrl } from "./ftrl.ts";
 export { type LambOptions, lamb } from "./lamb.ts";
+export { type LazyAdamOptions, lazyAdam } from "./lazy-adam.ts";
 export { type LionOptions, lion } from "./lion.ts";
 export { type MuonOptions, muon } from "./muon.ts";
 export { type NadamOptions, nadam } from "./nadam.ts";
@@ -50,6 +52,7 @@ const BY_NAME = {
   adamax,
   ftrl,
   lamb,
+  lazyAdam,
   lion,
   muon,
   nadam,

@@ -316,17 +316,21 @@ export abstract class Optimizer {
     return ops.add(scale, ops.subtract(norm, norm));
   }
 
-  /** For optimizers with a multi-tensor op: its options, for parameters of one weight decay at a time. */
+  /**
+   * For optimizers with a multi-tensor op: its options, for parameters of one weight decay at a time.
+   * @param all whose gradients make up the global norm; by default the same
+   */
   protected sweeps(
     pairs: readonly ParameterUpdate[],
-  ): [readonly ParameterUpdate[], ops.SweepOptions & { iteration: Variable }][] {
+    all: readonly ParameterUpdate[] = pairs,
+  ): [readonly ParameterUpdate[], SweepRun][] {
     const { clipvalue, useEma, emaMomentum, emaOverwriteFrequency } = this;
     const groups = new Map<number, ParameterUpdate[]>();
     for (const pair of pairs) {
       const decay = this.decayOf(pair.parameter);
       groups.set(decay, [...(groups.get(decay) ?? []), pair]);
     }
-    const shared = this.globalClipnorm === undefined ? undefined : this.gradientScale(pairs);
+    const shared = this.globalClipnorm === undefined ? undefined : this.gradientScale(all);
     return [...groups].map(([weightDecay, group]) => [
       group,
       {
@@ -364,6 +368,9 @@ export abstract class Optimizer {
     return undefined;
   }
 }
+
+/** The options of one call of a multi-tensor op. */
+export type SweepRun = ops.SweepOptions & { iteration: Variable };
 
 export interface ParameterUpdate {
   readonly parameter: Variable;

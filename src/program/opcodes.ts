@@ -99,6 +99,15 @@ export const OPCODES: readonly Opcode[] = [
   // ops/sweep.ts and ops/updates.ts.
   opcode("sgdUpdate", { momentum: "float", nesterov: "bool", ...SWEEP }),
   opcode("adamUpdate", { beta1: "float", beta2: "float", epsilon: "float", amsgrad: "bool", ...SWEEP }),
+  // learningRate [], iteration int32 [], scale [1] where scaled, p [n, ...], int32 indices [k], rows [k, ...], m, v.
+  opcode("lazyAdamUpdate", {
+    beta1: "float",
+    beta2: "float",
+    epsilon: "float",
+    weightDecay: "float",
+    clipvalue: "float",
+    scaled: "bool",
+  }),
   // n tensors: float32 [n], the sum of squares of each.
   opcode("squaredNorms"),
   // Normalisations and their gradients. gamma is there where scale says so, beta where center does; gradients give dx and

@@ -136,3 +136,35 @@ for (const { note, scale, options } of SWEEPS) {
   }
 }
 add("squaredNorms", (...xs) => ops.squaredNorms(xs), [[...slots([{}]), { shape: [40_000] }]], NORM);
+
+// Tables: one row, a row named twice, all of them, none.
+const TABLES: readonly (readonly [Shape, number])[] = [
+  [[1, 3], 2],
+  [[6, 5], 4],
+  [[4], 9],
+  [[7, 2, 40], 0],
+  [[3, 700], 5],
+];
+for (const { note, scale, options } of SWEEPS.slice(0, 4)) {
+  add(
+    "lazyAdamUpdate",
+    (lr, t, ...xs) => {
+      const own = { ...options, scale: scale && xs[0]! };
+      const [parameter, indices, rows, m, v] = xs.slice(scale ? 1 : 0) as [Value, Value, Value, Value, Value];
+      const slot = { parameter, indices, rows, m, v };
+      return Object.values(ops.lazyAdamUpdate(slot, { learningRate: lr!, iteration: t!, ...own }));
+    },
+    TABLES.map(([shape, count]): InputSpec[] => [
+      rate,
+      iteration,
+      ...(scale ? [scale] : []),
+      { shape },
+      { shape: [count], dtype: "int32", range: [0, shape[0]! - 1] },
+      { shape: [count, ...shape.slice(1)] },
+      { shape },
+      { shape, range: [0.1, 2] },
+    ]),
+    NORM,
+    { note, second: false, ...(options.clipvalue === undefined ? {} : NONE) },
+  );
+}

@@ -851,6 +851,36 @@ const rows: readonly Row[] = [
     [0.5], // 1 + 0.5 * 1 - 1
     [1],
   ],
+  [
+    "lazyAdamUpdate",
+    (parameter, rows, m, v) => {
+      // Row 1 twice, row 0 never.
+      const slot = {
+        parameter: parameter!,
+        indices: tensor([1, 2, 1], undefined, "int32"),
+        rows: rows!,
+        m: m!,
+        v: v!,
+      };
+      const next = ops.lazyAdamUpdate(slot, {
+        learningRate: 0.5,
+        iteration: 0,
+        beta1: 0,
+        beta2: 0,
+        epsilon: 1,
+      });
+      return [next.parameter, next.m, next.v];
+    },
+    [
+      [7, 1, 2],
+      [1, -3, 2],
+      [5, 6, 7],
+      [5, 6, 7],
+    ],
+    [7, 1 - (0.5 * 3) / 4, 2 + (0.5 * 3) / 4],
+    [5, 3, -3],
+    [5, 9, 9],
+  ],
   ["squaredNorms", (x, y) => ops.squaredNorms([x!, y!]), [[3, -4], [0.5]], [25, 0.25]],
   [
     "adamUpdate",

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { backward } from "../../src/autodiff/backward.ts";
 import { build } from "../../src/compile.ts";
 import { type NestedArray, tensor } from "../../src/core/tensor.ts";
 import { ReferenceEngine } from "../../src/engine/reference.ts";
@@ -133,6 +134,66 @@ describe("an optimizer written with plain ops", () => {
   });
 });
 
+for (const engine of availableEngines()) {
+  describe(`lazyAdam, ${engine.name} engine`, () => {
+    /** Two look-ups in one table, and a head; ids 0 to 3 of 6 are named. Returns table, head and what it held before. */
+    const train = (optimizer: optimizers.Optimizer, steps: number) => {
+      const start = Float32Array.from({ length: 12 }, (_, i) => Math.sin(i + 1));
+      const table = new Variable([6, 2], "float32", { name: "table", initial: () => start.slice() });
+      const head = new Variable([2], "float32", { name: "head", initial: () => Float32Array.of(1, -1) });
+      const ids = [tensor([[0, 3], [3, 1]], undefined, "int32"), tensor([2, 3], undefined, "int32")]; // biome-ignore format: one row a sample
+      build(
+        () => {
+          const [t, h] = [table, head].map((v) => ops.toValue(v)) as [Value, Value];
+          const loss = ops.add(
+            ops.sum(ops.square(ops.multiply(ops.gather(t, ids[0]!), h))),
+            ops.sum(ops.square(ops.gather(t, ids[1]!))),
+          );
+          optimizer.apply(backward([loss], [undefined], [t, h]), [table, head]);
+          return [];
+        },
+        [],
+        { engine },
+      ).runSync([], steps);
+      return { start, table: table.read().data, head: head.read().data };
+    };
+    const settings = [{}, { clipnorm: 0.5 }, { globalClipnorm: 0.5 }, { clipvalue: 0.2 }];
+    for (const options of settings) {
+      it(`moves named rows as adam does, the rest not at all ${JSON.stringify(options)}`, () => {
+        const lazy = train(optimizers.lazyAdam({ learningRate: 0.1, ...options }), 3);
+        const full = train(optimizers.adam({ learningRate: 0.1, ...options }), 3);
+        for (let i = 0; i < 8; i++) expect(lazy.table[i]).toBeCloseTo(full.table[i]!, 5);
+        expect(lazy.table.slice(8)).toEqual(lazy.start.slice(8));
+        expect(lazy.table[0]).not.toBe(lazy.start[0]);
+        lazy.head.forEach((x, i) => {
+          expect(x).toBeCloseTo(full.head[i]!, 5);
+        });
+      });
+    }
+    it("lets weight decay fall on named rows only", () => {
+      const { start, table } = train(optimizers.lazyAdam({ learningRate: 0.1, weightDecay: 0.5 }), 1);
+      expect(table.slice(8)).toEqual(start.slice(8));
+    });
+    it("updates a table as adam does where more than look-ups make up its gradient", () => {
+      const table = new Variable([3, 1], "float32", { name: "t", initial: () => Float32Array.of(1, 2, 3) });
+      const optimizer = optimizers.lazyAdam({ learningRate: 0.1 });
+      build(
+        () => {
+          const t = ops.toValue(table);
+          const looked = ops.sum(ops.gather(t, tensor([1], undefined, "int32")));
+          optimizer.apply(backward([ops.add(looked, ops.sum(ops.square(t)))], [undefined], [t]), [table]);
+          return [];
+        },
+        [],
+        { engine },
+      ).runSync();
+      table.read().data.forEach((x, i) => {
+        expect(x).toBeCloseTo(i + 1 - 0.1, 5);
+      });
+    });
+  });
+}
+
 describe("the learning rate", () => {
   it("changes between steps without another compilation", () => {
     const optimizer = optimizers.sgd({ learningRate: 0.25 });
@@ -225,6 +286,7 @@ describe("optimizers", () => {
       optimizers.adamax({ beta2: 0.5 }),
       optimizers.ftrl({ l1RegularizationStrength: 0.1, learningRatePower: 0 }),
       optimizers.lamb({ epsilon: 1 }),
+      optimizers.lazyAdam({ beta1: 0.3, weightDecay: 0.1, clipnorm: 2 }),
       optimizers.lion({ beta1: 1 }),
       optimizers.muon({ rmsRate: null, excludeLayers: ["head"], muonA: 3 }),
       optimizers.nadam({ beta1: 0.7 }),
@@ -289,6 +351,7 @@ describe("optimizers", () => {
     expect(() => optimizers.lion({ beta1: 0 })).toThrow(
       "lion: expected beta1 to be a number in (0, 1], got 0",
     );
+    expect(() => optimizers.lazyAdam({ useEma: true } as never)).toThrow('lazyAdam: unknown option "useEma"');
     const two = () =>
       build(
         () => {
