@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = -2123860329;
+constexpr int32_t kOpcodeHash = -1115498294;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -56,6 +56,7 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(dotProductAttentionGrad, "bbiff") \
   X(sgdUpdate, "fbffbbfi") \
   X(adamUpdate, "fffbffbbfi") \
+  X(lazyAdamUpdate, "fffffb") \
   X(squaredNorms, "") \
   X(batchNorm, "fbb") \
   X(batchNormGrad, "fbb") \
@@ -148,7 +149,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 55;
+constexpr int32_t kOpcodeCount = 56;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

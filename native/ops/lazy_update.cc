@@ -1,7 +1,7 @@
-// Adam on the rows of a table that are named by index (src/ops/lazy-update.ts). Indices are data, so
-// each is loaded once into scratch and checked there. The places where a row is named are chained
-// through scratch in their order; whoever meets the first adds the row's gradients up and updates
-// it.
+// Adam on the rows of a table that are named by index (src/ops/lazy-update.ts). Indices are data,
+// so each is loaded once into scratch and checked there. The places where a row is named are
+// chained through scratch in their order; whoever meets the first adds the row's gradients up and
+// updates it.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -62,8 +62,8 @@ class LazyAdamPlan final : public StepPlan {
             g = sums;
           }
           float *pc = p + at + c, *mc = m + at + c, *vc = v + at + c;
-          context.kernels.adam(step, {pc, g, mc, vc, nullptr, nullptr, pc, mc, vc, nullptr, nullptr},
-                               columns);
+          context.kernels.adam(
+              step, {pc, g, mc, vc, nullptr, nullptr, pc, mc, vc, nullptr, nullptr}, columns);
         }
       }
     });
@@ -135,8 +135,8 @@ std::unique_ptr<StepPlan> plan_lazyAdamUpdate(const StepSpec& spec, const PlanCo
   bool fits = rows.dtype == DType::kFloat32 && rows.rank == p.rank && rows.dims[0] == indices.size;
   for (int d = 1; fits && d < p.rank; ++d) fits = rows.dims[d] == p.dims[d];
   require(fits, "lazyAdamUpdate: expected one row of the table's kind for each index");
-  for (const TensorView* view : {&in[lead + 3], &in[lead + 4], &spec.outputs[0], &spec.outputs[1],
-                                 &spec.outputs[2]}) {
+  for (const TensorView* view :
+       {&in[lead + 3], &in[lead + 4], &spec.outputs[0], &spec.outputs[1], &spec.outputs[2]}) {
     require(view->dtype == DType::kFloat32 && view->size == p.size,
             "lazyAdamUpdate: expected moments and results like the table");
   }

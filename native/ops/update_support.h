@@ -22,7 +22,8 @@ inline double as_written(float x) {
   return static_cast<double>(x);
 }
 
-// Adam's numbers for the step after `done` others, in double until the end; the sweep is left empty.
+// Adam's numbers for the step after `done` others, in double until the end; the sweep is left
+// empty.
 inline AdamStep adam_step(float rate, int32_t done, double beta1, double beta2, float epsilon) {
   const double t = static_cast<double>(done) + 1.0;
   const double correction = std::sqrt(1.0 - std::pow(beta2, t)) / (1.0 - std::pow(beta1, t));

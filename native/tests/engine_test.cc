@@ -516,11 +516,12 @@ TEST(engine_scratch_is_shared) {
 // At any moment: while runs wait, run, report and end.
 TEST(engine_steady_state_allocates_nothing) {
   Loop loop;
-  const uint32_t executable = everything().load(loop.engine);
+  const ProgramBuilder builder = everything();
+  const uint32_t executable = builder.load(loop.engine);
   Ids bound;
-  for (const auto& [dtype, elements] : {std::pair{DType::kFloat32, 12}, {DType::kFloat32, 6},
-                                        {DType::kInt32, 4}, {DType::kFloat32, 4}})
-    bound.push_back(loop.engine.allocate(dtype, elements));
+  const auto program = builder.decode();
+  for (const SlotSpec& slot : program->slots)
+    bound.push_back(loop.engine.allocate(slot.dtype, slot.elements));
   loop.run_sync(executable, bound, 2);
   const int64_t before = allocations();
   for (int i = 0; i < 100; ++i) loop.run_sync(executable, bound, 3);

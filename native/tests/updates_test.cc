@@ -265,7 +265,8 @@ TEST(updates_lazy_adam) {
 }
 
 TEST(updates_lazy_adam_refuses) {
-  const TensorView table = test::view(DType::kFloat32, {4, 2}), one = test::view(DType::kFloat32, {});
+  const TensorView table = test::view(DType::kFloat32, {4, 2}),
+                   one = test::view(DType::kFloat32, {});
   const TensorView n = test::view(DType::kInt32, {}), places = test::view(DType::kInt32, {3});
   const TensorView rows = test::view(DType::kFloat32, {3, 2}), x = test::view(DType::kFloat32, {4});
   test::Step step = {plan_lazyAdamUpdate};
@@ -286,15 +287,15 @@ TEST(updates_lazy_adam_refuses) {
   // An index outside of the table fails the run and touches nothing.
   step.attr_ints = {0};
   const Operand zeros = test::floats({4, 2}, std::vector<float>(8, 0.0f));
-  test::each_level(step,
-                   {scalar(1), count_of(0), zeros, test::ints({3}, {4, -1, 1}),
-                    test::floats({3, 2}, std::vector<float>(6, 1.0f)), zeros, zeros},
-                   out, [](const test::StepResult& result, const KernelTable&) {
-                     CHECK(result.failure.find("index 4 at 0 is outside [0, 4)") !=
-                           std::string::npos);
-                     CHECK_EQ(result.outputs[1].data<float>()[0], 0.0f);
-                     CHECK_EQ(result.outputs[1].data<float>()[2], 0.1f);
-                   });
+  test::each_level(
+      step,
+      {scalar(1), count_of(0), zeros, test::ints({3}, {4, -1, 1}),
+       test::floats({3, 2}, std::vector<float>(6, 1.0f)), zeros, zeros},
+      out, [](const test::StepResult& result, const KernelTable&) {
+        CHECK(result.failure.find("index 4 at 0 is outside [0, 4)") != std::string::npos);
+        CHECK_EQ(result.outputs[1].data<float>()[0], 0.0f);
+        CHECK_EQ(result.outputs[1].data<float>()[2], 0.1f);
+      });
 }
 
 TEST(updates_refuse) {
