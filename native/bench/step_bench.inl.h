@@ -81,7 +81,7 @@ double copy_time(double traffic, int threads, ThreadPool& pool) {
 }
 
 // Usage: <bench> [name part] [level].
-int run_cases(const std::vector<Case>& cases, int argc, char** argv) {
+[[maybe_unused]] int run_cases(const std::vector<Case>& cases, int argc, char** argv) {
   const char* filter = argc > 1 ? argv[1] : "";
   const KernelTable* kernels = kernel_table(detect_best());
   for (const CpuLevel level : kAllCpuLevels) {

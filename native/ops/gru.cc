@@ -16,7 +16,8 @@ class GruPlan final : public StepPlan {
       : sizes_("gru", spec.inputs[0], spec.inputs[1], kGates),
         backwards_(spec.attrs.ints[0] != 0),
         masked_(spec.inputs.size() > 4),
-        panels_(context.kernels, sizes_.units, sizes_.columns, false, sizes_.columns),
+        panels_(context.kernels, sizes_.units, sizes_.columns, false, sizes_.columns,
+                sequence_rows(sizes_.batch), spec.is_steady(1)),
         // h and the product.
         split_(context, sizes_.batch, panels_.floats(), (1 + kGates) * sizes_.units) {
     const TensorView& bias = spec.inputs[2];
@@ -31,6 +32,10 @@ class GruPlan final : public StepPlan {
   }
 
   size_t workspace_bytes() const override { return split_.workspace_bytes(); }
+  size_t prepared_bytes() const override { return panels_.prepared_bytes(); }
+  void prepare(const RunContext& context, const void* const* inputs) const override {
+    panels_.prepare(context, static_cast<const float*>(inputs[1]));
+  }
 
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override {
@@ -38,15 +43,14 @@ class GruPlan final : public StepPlan {
     const auto out = [&](int i) { return static_cast<float*>(outputs[i]); };
     const void* mask = masked_ ? inputs[4] : nullptr;
     const int64_t steps = sizes_.steps, u = sizes_.units, width = sizes_.columns;
-    auto* packed = reinterpret_cast<float*>(context.workspace);
-    panels_.pack(context, in(1), packed);
+    const float* kernel = panels_.made(context, in(1));
     split_.each(context, [&](int64_t first, int64_t rows, float* own) {
       const size_t state = static_cast<size_t>(rows * u) * sizeof(float);
       float *h = own, *product = h + rows * u;
       std::memcpy(h, in(3) + first * u, state);
       for (int64_t s = 0; s < steps; ++s) {
         const int64_t t = step_at(s, steps, backwards_), at = first * steps + t;
-        panels_.multiply(context.kernels, rows, h, packed, product, false);
+        panels_.multiply(context.kernels, rows, h, kernel, product, false);
         context.kernels.gru_step({rows, u, in(0) + at * width, out(2) + at * width, steps * width,
                                   product, in(2), mask_at(mask, first, steps, t), steps, h,
                                   out(0) + at * u, out(3) + at * u, steps * u});
@@ -68,7 +72,8 @@ class GruGradPlan final : public StepPlan {
   GruGradPlan(const StepSpec& spec, const PlanContext& context)
       : form_("gruGrad", spec, 5, 1, 3),
         sizes_("gruGrad", spec.inputs[3], spec.inputs[0], kGates),
-        panels_(context.kernels, sizes_.columns, sizes_.units, true, sizes_.columns),
+        panels_(context.kernels, sizes_.columns, sizes_.units, true, sizes_.columns,
+                sequence_rows(sizes_.batch), false),
         // dh and dm.
         split_(context, sizes_.batch, panels_.floats(), (1 + kGates) * sizes_.units) {
     const char* name = "gruGrad";
@@ -92,8 +97,7 @@ class GruGradPlan final : public StepPlan {
     const void* mask = form_.masked ? inputs[form_.mask] : nullptr;
     const float* dy = form_.by_outputs ? in(form_.dy) : nullptr;
     const int64_t steps = sizes_.steps, u = sizes_.units, width = sizes_.columns;
-    auto* packed = reinterpret_cast<float*>(context.workspace);
-    panels_.pack(context, in(0), packed);
+    const float* kernel = panels_.made(context, in(0));
     split_.each(context, [&](int64_t first, int64_t rows, float* own) {
       const size_t state = static_cast<size_t>(rows * u) * sizeof(float);
       float *dh = own, *dm = dh + rows * u;
@@ -110,7 +114,7 @@ class GruGradPlan final : public StepPlan {
              dm, in(4) + at * u, dy == nullptr ? nullptr : dy + at * u, steps * u,
              s == 0 ? in(1) + first * u : in(2) + earlier * u, s == 0 ? u : steps * u,
              mask_at(mask, first, steps, t), steps, dh});
-        panels_.multiply(context.kernels, rows, dm, packed, dh, true);
+        panels_.multiply(context.kernels, rows, dm, kernel, dh, true);
       }
       std::memcpy(out(2) + first * u, dh, state);
     });

@@ -15,7 +15,8 @@ class LstmPlan final : public StepPlan {
       : sizes_("lstm", spec.inputs[0], spec.inputs[1], kGates),
         backwards_(spec.attrs.ints[0] != 0),
         masked_(spec.inputs.size() > 4),
-        panels_(context.kernels, sizes_.units, sizes_.columns, false, sizes_.columns),
+        panels_(context.kernels, sizes_.units, sizes_.columns, false, sizes_.columns,
+                sequence_rows(sizes_.batch), spec.is_steady(1)),
         // h, c and the product.
         split_(context, sizes_.batch, panels_.floats(), (2 + kGates) * sizes_.units) {
     sizes_.require_state("lstm", spec.inputs[2]);
@@ -29,6 +30,10 @@ class LstmPlan final : public StepPlan {
   }
 
   size_t workspace_bytes() const override { return split_.workspace_bytes(); }
+  size_t prepared_bytes() const override { return panels_.prepared_bytes(); }
+  void prepare(const RunContext& context, const void* const* inputs) const override {
+    panels_.prepare(context, static_cast<const float*>(inputs[1]));
+  }
 
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override {
@@ -36,8 +41,7 @@ class LstmPlan final : public StepPlan {
     const auto out = [&](int i) { return static_cast<float*>(outputs[i]); };
     const void* mask = masked_ ? inputs[4] : nullptr;
     const int64_t steps = sizes_.steps, u = sizes_.units, width = sizes_.columns;
-    auto* packed = reinterpret_cast<float*>(context.workspace);
-    panels_.pack(context, in(1), packed);
+    const float* kernel = panels_.made(context, in(1));
     split_.each(context, [&](int64_t first, int64_t rows, float* own) {
       const size_t state = static_cast<size_t>(rows * u) * sizeof(float);
       float *h = own, *c = h + rows * u, *product = c + rows * u;
@@ -45,7 +49,7 @@ class LstmPlan final : public StepPlan {
       std::memcpy(c, in(3) + first * u, state);
       for (int64_t s = 0; s < steps; ++s) {
         const int64_t t = step_at(s, steps, backwards_), at = first * steps + t;
-        panels_.multiply(context.kernels, rows, h, packed, product, false);
+        panels_.multiply(context.kernels, rows, h, kernel, product, false);
         context.kernels.lstm_step({rows, u, in(0) + at * width, out(3) + at * width, steps * width,
                                    product, mask_at(mask, first, steps, t), steps, h, c,
                                    out(0) + at * u, out(4) + at * u, steps * u});
@@ -68,7 +72,8 @@ class LstmGradPlan final : public StepPlan {
   LstmGradPlan(const StepSpec& spec, const PlanContext& context)
       : form_("lstmGrad", spec, 4, 2, 3),
         sizes_("lstmGrad", spec.inputs[2], spec.inputs[0], kGates),
-        panels_(context.kernels, sizes_.columns, sizes_.units, true, sizes_.columns),
+        panels_(context.kernels, sizes_.columns, sizes_.units, true, sizes_.columns,
+                sequence_rows(sizes_.batch), false),
         // dh, dc and dz.
         split_(context, sizes_.batch, panels_.floats(), (2 + kGates) * sizes_.units) {
     const char* name = "lstmGrad";
@@ -94,8 +99,7 @@ class LstmGradPlan final : public StepPlan {
     const void* mask = form_.masked ? inputs[form_.mask] : nullptr;
     const float* dy = form_.by_outputs ? in(form_.dy) : nullptr;
     const int64_t steps = sizes_.steps, u = sizes_.units, width = sizes_.columns;
-    auto* packed = reinterpret_cast<float*>(context.workspace);
-    panels_.pack(context, in(0), packed);
+    const float* kernel = panels_.made(context, in(0));
     split_.each(context, [&](int64_t first, int64_t rows, float* own) {
       const size_t state = static_cast<size_t>(rows * u) * sizeof(float);
       float *dh = own, *dc = dh + rows * u, *dz = dc + rows * u;
@@ -113,7 +117,7 @@ class LstmGradPlan final : public StepPlan {
              dy == nullptr ? nullptr : dy + at * u, steps * u,
              s == 0 ? in(1) + first * u : in(3) + earlier * u, s == 0 ? u : steps * u,
              mask_at(mask, first, steps, t), steps, dh, dc});
-        panels_.multiply(context.kernels, rows, dz, packed, dh, true);
+        panels_.multiply(context.kernels, rows, dz, kernel, dh, true);
       }
       std::memcpy(out(1) + first * u, dh, state);
       std::memcpy(out(2) + first * u, dc, state);

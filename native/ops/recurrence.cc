@@ -16,13 +16,12 @@ constexpr int64_t kRows = 16;
 // where reading the kernel from L2 is all there is to it.
 constexpr int64_t kRowsForTwo = 8;
 
+// Up to this many rows one tile takes them all and is as wide as in-place columns let it be, so
+// that its sums are many enough: those of a panel's two vectors would wait for each other.
+constexpr int64_t kInPlaceRows = 4;
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
-
-int64_t rows_of(int64_t batch) {
-  const int64_t pieces = std::max<int64_t>(ceil_div(batch, kRows), batch >= kRowsForTwo ? 2 : 1);
-  return std::max<int64_t>(1, ceil_div(batch, pieces));
-}
 
 void require_dims(const char* name, const TensorView& view, DType dtype,
                   std::initializer_list<int64_t> dims) {
@@ -32,6 +31,11 @@ void require_dims(const char* name, const TensorView& view, DType dtype,
 }
 
 }  // namespace
+
+int64_t sequence_rows(int64_t batch) {
+  const int64_t pieces = std::max<int64_t>(ceil_div(batch, kRows), batch >= kRowsForTwo ? 2 : 1);
+  return std::max<int64_t>(1, ceil_div(batch, pieces));
+}
 
 SequenceSizes::SequenceSizes(const char* name, const TensorView& z, const TensorView& kernel,
                              int64_t gates) {
@@ -55,13 +59,32 @@ void SequenceSizes::require_mask(const char* name, const TensorView& view) const
   require_dims(name, view, DType::kBool, {batch, steps});
 }
 
-Panels::Panels(const KernelTable& kernels, int64_t k, int64_t n, bool trans, int64_t ldb)
+Panels::Panels(const KernelTable& kernels, int64_t k, int64_t n, bool trans, int64_t ldb,
+               int64_t rows, bool steady)
     : k_(k),
       n_(n),
       ldb_(ldb),
       block_(std::max<int64_t>(1, ceil_div(k, std::max<int64_t>(1, ceil_div(k, kBlockK))))),
       width_(round_up(n, kernels.gemm_shape.nr)),
-      trans_(trans) {}
+      trans_(trans),
+      in_place_(!trans && rows <= kInPlaceRows),
+      ahead_(steady && !in_place_) {}
+
+size_t Panels::prepared_bytes() const {
+  return ahead_ ? static_cast<size_t>(k_ * width_) * sizeof(float) : 0;
+}
+
+void Panels::prepare(const RunContext& context, const float* b) const {
+  if (ahead_) pack(context, b, reinterpret_cast<float*>(context.prepared));
+}
+
+const float* Panels::made(const RunContext& context, const float* b) const {
+  if (in_place_) return b;
+  if (ahead_) return reinterpret_cast<const float*>(context.prepared);
+  auto* packed = reinterpret_cast<float*>(context.workspace);
+  pack(context, b, packed);
+  return packed;
+}
 
 void Panels::pack(const RunContext& context, const float* b, float* packed) const {
   const int64_t piece = 4 * context.kernels.gemm_shape.nr, pieces = ceil_div(n_, piece);
@@ -74,19 +97,20 @@ void Panels::pack(const RunContext& context, const float* b, float* packed) cons
   });
 }
 
-void Panels::multiply(const KernelTable& kernels, int64_t rows, const float* a, const float* packed,
+void Panels::multiply(const KernelTable& kernels, int64_t rows, const float* a, const float* matrix,
                       float* c, bool accumulate) const {
   for (int64_t k = 0; k < k_; k += block_) {
     const int64_t steps = std::min(block_, k_ - k);
-    kernels.gemm_block({rows, n_, steps, a + k, k_, 1, packed + k * width_, steps,
-                        kernels.gemm_shape.nr, c, n_, accumulate || k > 0});
+    const float* block = matrix + k * (in_place_ ? ldb_ : width_);
+    kernels.gemm_block({rows, n_, steps, a + k, k_, 1, block, in_place_ ? 1 : steps,
+                        in_place_ ? ldb_ : kernels.gemm_shape.nr, c, n_, accumulate || k > 0});
   }
 }
 
 SequenceSplit::SequenceSplit(const PlanContext& context, int64_t batch, int64_t panel_floats,
                              int64_t row_floats)
     : batch_(batch),
-      rows_(rows_of(batch)),
+      rows_(sequence_rows(batch)),
       // Without units there is nothing to do, however many steps an empty tensor may claim.
       chunks_(row_floats > 0 ? ceil_div(batch, rows_) : 0),
       panel_floats_(round_up(panel_floats, 16)),

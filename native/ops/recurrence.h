@@ -22,20 +22,31 @@ struct SequenceSizes {
   void require_mask(const char* name, const TensorView& view) const;                // bool [B, T]
 };
 
+// Rows of the batch that one thread takes through a sequence.
+int64_t sequence_rows(int64_t batch);
+
 // A [k, n] matrix in panels for gemm_block, and products of few rows with it.
 class Panels {
  public:
-  // From b [k, n], or [n, k] when trans, with rows ldb apart.
-  Panels(const KernelTable& kernels, int64_t k, int64_t n, bool trans, int64_t ldb);
-  int64_t floats() const { return k_ * width_; }
-  void pack(const RunContext& context, const float* b, float* packed) const;
+  // Of b [k, n], or [n, k] when trans, with rows ldb apart. `rows` at a time are multiplied; a
+  // steady b is packed ahead.
+  Panels(const KernelTable& kernels, int64_t k, int64_t n, bool trans, int64_t ldb, int64_t rows,
+         bool steady);
+  // Floats of the workspace for the panels, and bytes to keep between runs.
+  int64_t floats() const { return in_place_ || ahead_ ? 0 : k_ * width_; }
+  size_t prepared_bytes() const;
+  void prepare(const RunContext& context, const float* b) const;
+  // What multiply() reads: b itself, or its panels.
+  const float* made(const RunContext& context, const float* b) const;
   // c[rows, n] = (accumulate ? c : 0) + a[rows, k] * matrix; a and c dense.
-  void multiply(const KernelTable& kernels, int64_t rows, const float* a, const float* packed,
+  void multiply(const KernelTable& kernels, int64_t rows, const float* a, const float* matrix,
                 float* c, bool accumulate) const;
 
  private:
+  void pack(const RunContext& context, const float* b, float* packed) const;
+
   const int64_t k_, n_, ldb_, block_, width_;
-  const bool trans_;
+  const bool trans_, in_place_, ahead_;
 };
 
 // The batch cut into rows that one thread takes through the sequence, and the workspace: the

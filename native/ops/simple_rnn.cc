@@ -14,7 +14,8 @@ class SimpleRnnPlan final : public StepPlan {
       : sizes_("simpleRnn", spec.inputs[0], spec.inputs[1], 1),
         backwards_(spec.attrs.ints[0] != 0),
         masked_(spec.inputs.size() > 3),
-        panels_(context.kernels, sizes_.units, sizes_.units, false, sizes_.units),
+        panels_(context.kernels, sizes_.units, sizes_.units, false, sizes_.units,
+                sequence_rows(sizes_.batch), spec.is_steady(1)),
         // h and the product.
         split_(context, sizes_.batch, panels_.floats(), 2 * sizes_.units) {
     sizes_.require_state("simpleRnn", spec.inputs[2]);
@@ -24,6 +25,10 @@ class SimpleRnnPlan final : public StepPlan {
   }
 
   size_t workspace_bytes() const override { return split_.workspace_bytes(); }
+  size_t prepared_bytes() const override { return panels_.prepared_bytes(); }
+  void prepare(const RunContext& context, const void* const* inputs) const override {
+    panels_.prepare(context, static_cast<const float*>(inputs[1]));
+  }
 
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override {
@@ -31,15 +36,14 @@ class SimpleRnnPlan final : public StepPlan {
     const auto out = [&](int i) { return static_cast<float*>(outputs[i]); };
     const void* mask = masked_ ? inputs[3] : nullptr;
     const int64_t steps = sizes_.steps, u = sizes_.units;
-    auto* packed = reinterpret_cast<float*>(context.workspace);
-    panels_.pack(context, in(1), packed);
+    const float* kernel = panels_.made(context, in(1));
     split_.each(context, [&](int64_t first, int64_t rows, float* own) {
       const size_t state = static_cast<size_t>(rows * u) * sizeof(float);
       float *h = own, *product = h + rows * u;
       std::memcpy(h, in(2) + first * u, state);
       for (int64_t s = 0; s < steps; ++s) {
         const int64_t t = step_at(s, steps, backwards_), at = first * steps + t;
-        panels_.multiply(context.kernels, rows, h, packed, product, false);
+        panels_.multiply(context.kernels, rows, h, kernel, product, false);
         context.kernels.rnn_step({rows, u, in(0) + at * u, out(0) + at * u, steps * u, product,
                                   mask_at(mask, first, steps, t), steps, h});
       }
@@ -60,7 +64,8 @@ class SimpleRnnGradPlan final : public StepPlan {
   SimpleRnnGradPlan(const StepSpec& spec, const PlanContext& context)
       : form_("simpleRnnGrad", spec, 2, 1, 2),
         sizes_("simpleRnnGrad", spec.inputs[1], spec.inputs[0], 1),
-        panels_(context.kernels, sizes_.units, sizes_.units, true, sizes_.units),
+        panels_(context.kernels, sizes_.units, sizes_.units, true, sizes_.units,
+                sequence_rows(sizes_.batch), false),
         // dh and dz.
         split_(context, sizes_.batch, panels_.floats(), 2 * sizes_.units) {
     const char* name = "simpleRnnGrad";
@@ -80,8 +85,7 @@ class SimpleRnnGradPlan final : public StepPlan {
     const void* mask = form_.masked ? inputs[form_.mask] : nullptr;
     const float* dy = form_.by_outputs ? in(form_.dy) : nullptr;
     const int64_t steps = sizes_.steps, u = sizes_.units;
-    auto* packed = reinterpret_cast<float*>(context.workspace);
-    panels_.pack(context, in(0), packed);
+    const float* kernel = panels_.made(context, in(0));
     split_.each(context, [&](int64_t first, int64_t rows, float* own) {
       const size_t state = static_cast<size_t>(rows * u) * sizeof(float);
       float *dh = own, *dz = dh + rows * u;
@@ -95,7 +99,7 @@ class SimpleRnnGradPlan final : public StepPlan {
         context.kernels.rnn_step_grad({rows, u, in(1) + at * u,
                                        dy == nullptr ? nullptr : dy + at * u, out(0) + at * u,
                                        steps * u, dz, mask_at(mask, first, steps, t), steps, dh});
-        panels_.multiply(context.kernels, rows, dz, packed, dh, true);
+        panels_.multiply(context.kernels, rows, dz, kernel, dh, true);
       }
       std::memcpy(out(1) + first * u, dh, state);
     });

@@ -128,6 +128,7 @@ TEST(recurrent_sequences) {
         Operand kernel = test::noise_floats({u, 4 * u}, 2);
         test::Step step = {plan_lstm, {backwards}};
         step.in_place = {{3, 0}};
+        step.steady = {false, masked};  // the kernel packed ahead
         Doubles want = loop(s, z, kernel, h, &c, m, backwards, lstm_of(u));
         test::each_level(step, with_mask({z, kernel, h, c}),
                          {f32({b, t, u}), f32({b, u}), f32({b, u}), z.type, f32({b, t, u})},
