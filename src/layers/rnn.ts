@@ -1,5 +1,6 @@
 // Rnn: a cell repeated over the steps of a sequence. Cells with an op of their own for all steps run as that; others are
-// traced step by step, so that a sequence of T steps puts T copies of the cell into the graph.
+// traced step by step, so that a sequence of T steps puts T copies of the cell into the graph: compiling a training step of
+// 100 steps takes 0.3 to 0.6 s then instead of 0.03 to 0.07 s, and running it two to three times as long.
 
 import { describe, MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkOptions } from "../core/options.ts";
