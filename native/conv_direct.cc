@@ -288,8 +288,8 @@ void run(const ConvRun& r, const ConvGather& g, const float* source, const float
   const Plan plan = make_plan(r.kernels, g);
   const float* kernel = w;
   if (!plan.in_place) {
-    pack_kernel(r.kernels, r.pool, g, w, r.scratch);
-    kernel = r.scratch;
+    if (r.prepared == nullptr) pack_kernel(r.kernels, r.pool, g, w, r.scratch);
+    kernel = r.prepared != nullptr ? r.prepared : r.scratch;
   }
   const Runner runner(r, plan, source, kernel, out);
   const int64_t line_tasks = ceil_div(plan.lines, plan.lines_per_task);
@@ -312,6 +312,10 @@ int64_t scratch_floats(const KernelTable& kernels, const ConvGather& g, int thre
   return round_up(plan.kernel_floats, 16) + threads * plan.worker_floats();
 }
 
+int64_t prepared_floats(const KernelTable& kernels, const ConvGather& g) {
+  return make_plan(kernels, g).kernel_floats;
+}
+
 }  // namespace
 
 const ConvPath kConvDirect = {
@@ -321,6 +325,12 @@ const ConvPath kConvDirect = {
     },
     [](const ConvRun& r, const float* x, const float* w, float* y) {
       run(r, gather_forward(r.s), x, w, y);
+    },
+    [](const KernelTable& kernels, const ConvShape& s) {
+      return prepared_floats(kernels, gather_forward(s));
+    },
+    [](const ConvRun& r, const float* w, float* prepared) {
+      pack_kernel(r.kernels, r.pool, gather_forward(r.s), w, prepared);
     }};
 
 const ConvPath kConvInputGradDirect = {
@@ -330,6 +340,12 @@ const ConvPath kConvInputGradDirect = {
     },
     [](const ConvRun& r, const float* dy, const float* w, float* dx) {
       run(r, gather_input_grad(r.s), dy, w, dx);
+    },
+    [](const KernelTable& kernels, const ConvShape& s) {
+      return prepared_floats(kernels, gather_input_grad(s));
+    },
+    [](const ConvRun& r, const float* w, float* prepared) {
+      pack_kernel(r.kernels, r.pool, gather_input_grad(r.s), w, prepared);
     }};
 
 }  // namespace myelin

@@ -17,13 +17,14 @@ namespace {
 // Constants below were tried on Zen 5 (48 KiB L1, 1 MiB L2), with 16 and with 8 lanes; neighbours
 // of each within a factor of two cost or gain 1 to 3 %.
 
-// Steps of k per block. A panel of B (kBlockK x nr: 40 KiB at 32 columns, 20 KiB at 16) stays in L1
-// while the tiles of a chunk pass by; longer blocks save additions into C.
-constexpr int64_t kBlockK = 320;
-// Rows per chunk: kBlockRows x kBlockK of A (180 KiB) stay in L2 while the panels of B pass by.
+// Steps of k per block. Longer blocks save additions into C; a panel of B (kBlockK x nr: 64 KiB at
+// 32 columns, 32 KiB at 16) then comes from L2, whose prefetcher keeps up with it. At 16 lanes 320
+// steps cost 2 to 4 % on squares from 512 on, at 8 lanes 1 %; 768 gain nothing more.
+constexpr int64_t kBlockK = 512;
+// Rows per chunk: kBlockRows x kBlockK of A (280 KiB) stay in L2 while the panels of B pass by.
 constexpr int64_t kBlockRows = 140;
-// Columns of B packed at a time: one block of k (640 KiB) stays in L2 while a chunk passes by.
-// Twice as many cost 10 % at 2048 x 2048 x 2048.
+// Columns of B packed at a time: one block of k (1 MiB) streams through L2 while a chunk passes by.
+// Twice as many cost 5 % at 2048 x 2048 x 2048.
 constexpr int64_t kStripColumns = 512;
 // Depth of a packed strip: this many floats of B (4 MiB), a share of L3; or, where C is small
 // enough to stay in L2 (512 KiB) while strips of k go by, B and A together half of L2 and not a
@@ -39,6 +40,11 @@ constexpr int64_t kInPlaceFloats = 1 << 20;
 constexpr int64_t kBadStride = 1024;
 // However many the rows, a B of this many floats stays in L1 and L2 by itself (80 KiB).
 constexpr int64_t kTinyB = 20 << 10;
+// Columns of A beside rows of B in place are two streams of short reads. From so many floats of B
+// (32 KiB) at fewer than 16 lanes, and from so many rows at any, B is packed then: 85 % of peak
+// instead of 77 at 128 x 512 x 784, 87 instead of 64 at 25088 x 64 x 288.
+constexpr int64_t kTurnedFloats = 8 << 10;
+constexpr int64_t kTurnedRows = 1024;
 // Up to this many rows reducing the lanes of dot products costs less than transposing B.
 constexpr int64_t kDotRows = 32;
 
@@ -85,17 +91,24 @@ bool prefers_dot(const Gemm& g) {
   return !g.trans_a && g.m <= kDotRows && (g.k >= kDotSteps || g.m * g.n <= kDotOutputs);
 }
 
-Path choose_path(const Gemm& g, int64_t mr) {
+bool prefers_packed(const Gemm& g, const KernelTable& kernels) {
+  if (!g.trans_a || g.m <= 2 * kernels.gemm_shape.mr || g.n < 16) return false;
+  return g.m >= kTurnedRows || (kernels.lanes < 16 && g.n * g.k >= kTurnedFloats);
+}
+
+Path choose_path(const Gemm& g, const KernelTable& kernels) {
   if (g.packed_b) return Path::packed;
   if (g.trans_b) return prefers_dot(g) ? Path::dot : Path::packed;
+  if (prefers_packed(g, kernels)) return Path::packed;
   const bool near = g.m <= kInPlaceRows && g.n * g.k <= kInPlaceFloats && g.ldb % kBadStride != 0;
-  return g.m <= mr || near || g.n * g.k <= kTinyB ? Path::in_place : Path::packed;
+  return g.m <= kernels.gemm_shape.mr || near || g.n * g.k <= kTinyB ? Path::in_place
+                                                                     : Path::packed;
 }
 
 Plan make_plan(const KernelTable& kernels, const Gemm& g) {
   const int64_t mr = kernels.gemm_shape.mr, nr = kernels.gemm_shape.nr;
   Plan plan{};
-  plan.path = choose_path(g, mr);
+  plan.path = choose_path(g, kernels);
   plan.block_k = even_piece(g.k, kBlockK);
   plan.strip_k = g.k;
   plan.strip_cols = g.n;
@@ -316,6 +329,24 @@ bool gains_packed(const KernelTable& kernels, const Gemm& g) {
   return g.n >= kernels.gemm_shape.nr && g.n * g.k > kTinyB;
 }
 
+// Few rows of A, turned round, and B too: turning A back costs next to nothing, and dot products
+// can read B as it is (8 x 512 x 512 at 16 lanes: 41 % of peak otherwise).
+bool is_turned_dot(const Gemm& g) {
+  if (!g.trans_a || !g.trans_b || g.packed_b || g.batch != 1 || g.n < 2 || g.k < kDotSteps) {
+    return false;
+  }
+  Gemm t = g;
+  t.trans_a = false;
+  return prefers_dot(t) && !is_tiny(t);
+}
+
+Gemm as_dot(const Gemm& g) {
+  Gemm t = g;
+  t.trans_a = false;
+  t.lda = copy_stride(g.k);
+  return t;
+}
+
 size_t workspace_floats(const KernelTable& kernels, const Gemm& g, int threads) {
   if (is_tiny(g)) return 0;
   const Plan plan = make_plan(kernels, g);
@@ -377,6 +408,7 @@ void gemm_pack(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, cons
 
 size_t gemm_workspace_bytes(const KernelTable& kernels, const Gemm& g, int threads) {
   if (g.m <= 0 || g.n <= 0 || g.batch <= 0) return 0;
+  if (is_turned_dot(g)) return static_cast<size_t>(g.m * copy_stride(g.k)) * sizeof(float);
   const Gemm shape = is_column(g) ? as_row(g) : is_outer(g) ? as_plain_outer(g) : g;
   return workspace_floats(kernels, shape, threads) * sizeof(float);
 }
@@ -390,6 +422,10 @@ void gemm(const KernelTable& kernels, ThreadPool& pool, const Gemm& g, const flo
     run_all(kernels, pool, as_row(g), b, a, c, scratch, epilogue ? &flipped : nullptr);
   } else if (is_outer(g)) {
     run_all(kernels, pool, as_plain_outer(g), a, b, c, scratch, epilogue);
+  } else if (is_turned_dot(g)) {
+    const Gemm dot = as_dot(g);
+    kernels.transpose_32(a, g.lda, g.k, g.m, scratch, dot.lda);
+    run_all(kernels, pool, dot, scratch, b, c, nullptr, epilogue);
   } else {
     run_all(kernels, pool, g, a, b, c, scratch, epilogue);
   }

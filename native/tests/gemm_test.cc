@@ -122,9 +122,10 @@ TEST(gemm_every_tile_width) {
 
 TEST(gemm_blocks_and_strips) {
   ThreadPool pool(2);
-  const int64_t sizes[][3] = {{150, 70, 321}, {33, 600, 330}, {300, 33, 700},  {1, 300, 1000},
-                              {2, 700, 129},  {65, 513, 641}, {31, 45, 2000},  {40, 1024, 37},
-                              {500, 9, 100},  {281, 130, 50}, {257, 100, 330}, {57, 40, 9000}};
+  const int64_t sizes[][3] = {{1030, 20, 40}, {150, 70, 321}, {33, 600, 330}, {300, 33, 700},
+                              {1, 300, 1000}, {2, 700, 129},  {65, 513, 641}, {31, 45, 2000},
+                              {40, 1024, 37}, {500, 9, 100},  {281, 130, 50}, {257, 100, 330},
+                              {57, 40, 9000}};
   for (const KernelTable* kernels : test::levels()) {
     for (const auto& s : sizes) {
       for (int transposes = 0; transposes < 4; ++transposes) {
