@@ -51,6 +51,29 @@ void transpose_32(const float* from, int64_t from_stride, int64_t rows, int64_t 
   }
 }
 
+// kWhole: of one vector exactly, the commonest run there is (a head, a few channels).
+template <bool kWhole>
+MYELIN_INLINE void copy_runs(const float* from, int64_t from_stride, int64_t runs, int64_t n,
+                             float* to, int64_t to_stride) {
+  for (int64_t r = 0; r < runs; ++r, from += from_stride, to += to_stride) {
+    if (kWhole) {
+      store(to, load(from));
+      continue;
+    }
+    int64_t i = 0;
+    for (; n - i >= kLanes; i += kLanes) store(to + i, load(from + i));
+    if (i < n) store_partial(to + i, load_partial(from + i, n - i), n - i);
+  }
+}
+void copy_runs_32(const float* from, int64_t from_stride, int64_t runs, int64_t n, float* to,
+                  int64_t to_stride) {
+  if (n == kLanes) {
+    copy_runs<true>(from, from_stride, runs, n, to, to_stride);
+  } else {
+    copy_runs<false>(from, from_stride, runs, n, to, to_stride);
+  }
+}
+
 template <class T>
 MYELIN_INLINE void accumulate(T* to, const T* from, int64_t n) {
   int64_t i = 0;

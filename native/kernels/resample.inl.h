@@ -47,6 +47,23 @@ MYELIN_INLINE void sum_taps(const ResampleTaps& taps, int64_t o, const float* x,
   for (; t < end; ++t) scaled<true>(x + taps.from[t] * step, taps.weight[t], to, n);
 }
 
+// One row of few channels: pixel by pixel, mostly of one or two taps.
+template <int kChannels>
+MYELIN_INLINE void sum_columns(const ResampleTaps& taps, const float* x, float* to) {
+  for (int64_t o = 0; o < taps.out; ++o, to += kChannels) {
+    int32_t t = taps.begin[o];
+    const int32_t end = taps.begin[o + 1];
+    float total[kChannels] = {};
+    for (; t < end; ++t) {
+      const float* p = x + int64_t{taps.from[t]} * kChannels;
+      MYELIN_UNROLL
+      for (int c = 0; c < kChannels; ++c) total[c] += taps.weight[t] * p[c];
+    }
+    MYELIN_UNROLL
+    for (int c = 0; c < kChannels; ++c) to[c] = total[c];
+  }
+}
+
 void resample_rows(const ResampleTaps& rows, const ResampleTaps& columns, int64_t channels,
                    const float* x, int64_t first, int64_t count, float* buffer, float* y) {
   const int64_t line = columns.in * channels;
@@ -61,18 +78,17 @@ void resample_rows(const ResampleTaps& rows, const ResampleTaps& columns, int64_
       sum_taps(rows, o, image, line, buffer, line);
     }
     float* to = y + row * columns.out * channels;
-    if (channels * 4 > kLanes) {
+    if (channels == 1) {
+      sum_columns<1>(columns, sum, to);
+    } else if (channels == 2) {
+      sum_columns<2>(columns, sum, to);
+    } else if (channels == 3) {
+      sum_columns<3>(columns, sum, to);
+    } else if (channels == 4) {
+      sum_columns<4>(columns, sum, to);
+    } else {
       for (int64_t c = 0; c < columns.out; ++c, to += channels)
         sum_taps(columns, c, sum, channels, to, channels);
-      continue;
-    }
-    for (int64_t w = 0; w < columns.out; ++w) {
-      for (int64_t c = 0; c < channels; ++c) {
-        float total = 0.0f;
-        for (int32_t k = columns.begin[w]; k < columns.begin[w + 1]; ++k)
-          total += columns.weight[k] * sum[columns.from[k] * channels + c];
-        *to++ = total;
-      }
     }
   }
 }

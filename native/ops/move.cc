@@ -1,5 +1,6 @@
 // transpose, slice, pad, concatenate, reverse: checks and strides; the copying is StridedCopy's.
 #include <bit>
+#include <cstring>
 
 #include "strided_copy.h"
 
@@ -133,13 +134,96 @@ uint32_t bits_of(float value, DType dtype) {
                                 : static_cast<uint32_t>(whole) & 255u;
 }
 
+// Padding line by line, each written once. A line is what lies contiguous from the last padded axis
+// on; lines are counted over the axes before it.
+class LinePad {
+ public:
+  LinePad() = default;
+  LinePad(const TensorView& x, const TensorView& out, const std::vector<int32_t>& before) {
+    int axis = -1;
+    for (int i = 0; i < x.rank; ++i) {
+      if (x.dims[i] != out.dims[i]) axis = i;
+    }
+    if (axis < 0 || x.size == 0) return;
+    int64_t inner = 1;
+    for (int i = axis + 1; i < x.rank; ++i) inner *= x.dims[i];
+    lead_ = before[static_cast<size_t>(axis)] * inner;
+    body_ = x.dims[axis] * inner;
+    line_ = out.dims[axis] * inner;
+    axes_ = axis;
+    for (int i = 0; i < axis; ++i) {
+      in_[i] = x.dims[i];
+      out_[i] = out.dims[i];
+      before_[i] = before[static_cast<size_t>(i)];
+      lines_ *= out_[i];
+    }
+  }
+  // Few lines leave threads idle; the plan then fills and copies.
+  bool useful(int64_t element_bytes) const {
+    return axes_ >= 0 && (lines_ >= 8 || lines_ * line_ * element_bytes <= kTaskBytes);
+  }
+
+  template <class T>
+  void run(const RunContext& context, const T* x, T* out, T value) const {
+    for_ranges(context, lines_, grain_of(line_ * static_cast<int64_t>(sizeof(T))),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t line = begin; line < end; ++line) {
+                   T* to = out + line * line_;
+                   const int64_t from = source(line);
+                   if (from < 0) {
+                     std::fill(to, to + line_, value);
+                     continue;
+                   }
+                   std::fill(to, to + lead_, value);
+                   std::memmove(to + lead_, x + from * body_,
+                                static_cast<size_t>(body_) * sizeof(T));
+                   std::fill(to + lead_ + body_, to + line_, value);
+                 }
+               });
+  }
+
+ private:
+  // The line of the input that an output line holds; -1 in the padding.
+  int64_t source(int64_t line) const {
+    int64_t from = 0, stride = 1;
+    for (int i = axes_ - 1; i >= 0; --i) {
+      const int64_t at = line % out_[i] - before_[i];
+      if (at < 0 || at >= in_[i]) return -1;
+      from += at * stride;
+      stride *= in_[i];
+      line /= out_[i];
+    }
+    return from;
+  }
+
+  int axes_ = -1;  // before the last padded one; -1: nothing to do line by line
+  int64_t in_[kMaxRank], out_[kMaxRank], before_[kMaxRank];
+  int64_t lines_ = 1, lead_ = 0, body_ = 0, line_ = 0;
+};
+
 class PadPlan final : public StepPlan {
  public:
-  PadPlan(const StridedCopy& copy, bool covers, int64_t size, int64_t element_bytes, uint32_t bits)
-      : copy_(copy), covers_(covers), size_(size), element_bytes_(element_bytes), bits_(bits) {}
+  PadPlan(const StridedCopy& copy, const LinePad& lines, bool covers, int64_t size,
+          int64_t element_bytes, uint32_t bits)
+      : copy_(copy),
+        lines_(lines),
+        covers_(covers),
+        size_(size),
+        element_bytes_(element_bytes),
+        bits_(bits) {}
 
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override {
+    if (lines_.useful(element_bytes_)) {
+      if (element_bytes_ == 4) {
+        lines_.run(context, static_cast<const uint32_t*>(inputs[0]),
+                   static_cast<uint32_t*>(outputs[0]), bits_);
+      } else {
+        lines_.run(context, static_cast<const uint8_t*>(inputs[0]),
+                   static_cast<uint8_t*>(outputs[0]), static_cast<uint8_t>(bits_));
+      }
+      return;
+    }
     if (!covers_) {
       for_ranges(context, size_, grain_of(element_bytes_), [&](int64_t begin, int64_t end) {
         if (element_bytes_ == 4) {
@@ -156,6 +240,7 @@ class PadPlan final : public StepPlan {
 
  private:
   StridedCopy copy_;
+  LinePad lines_;
   bool covers_;  // the input fills the output
   int64_t size_, element_bytes_;
   uint32_t bits_;
@@ -185,7 +270,10 @@ std::unique_ptr<StepPlan> plan_pad(const StepSpec& spec, const PlanContext&) {
     if (x.dims[i] > 1) to[i] *= interior[i] + int64_t{1};
   }
   const StridedCopy copy(x.rank, x.dims, from, 0, to, offset, bytes_of(x.dtype));
-  return std::make_unique<PadPlan>(copy, x.size == out.size, out.size, bytes_of(x.dtype),
+  const bool plain =
+      std::all_of(interior.begin(), interior.end(), [](int32_t n) { return n == 0; });
+  return std::make_unique<PadPlan>(copy, plain ? LinePad(x, out, before) : LinePad(),
+                                   x.size == out.size, out.size, bytes_of(x.dtype),
                                    bits_of(spec.attrs.floats[0], x.dtype));
 }
 

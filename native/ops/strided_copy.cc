@@ -61,6 +61,10 @@ void transpose_bytes(const uint8_t* from, int64_t from_stride, int64_t rows, int
   turn(full_rows, rows, 0, cols);
 }
 
+// Elements of a run below which calling memmove for each costs more than copying: 64 to 256 bytes
+// gain a factor of two to three.
+constexpr int64_t kShortRun = 128;
+
 }  // namespace
 
 StridedCopy::StridedCopy(int rank, const int64_t* dims, const int64_t* from_strides,
@@ -112,11 +116,10 @@ void StridedCopy::find_tiles() {
   }
 }
 
-// Calls fn(from offset, to offset) for the indices begin .. end - 1 over all dimensions but the
-// last.
+// Calls fn(from offset, to offset) for the indices begin .. end - 1 over the first `dims`
+// dimensions.
 template <class Fn>
-void StridedCopy::each_outer(int64_t begin, int64_t end, Fn&& fn) const {
-  const int dims = rank_ - 1;
+void StridedCopy::each_outer(int64_t begin, int64_t end, int dims, Fn&& fn) const {
   int64_t index[kMaxRank] = {};
   int64_t from = from_offset_, to = to_offset_;
   for (int64_t i = dims - 1, left = begin; i >= 0; left /= dims_[i], --i) {
@@ -152,6 +155,9 @@ void StridedCopy::run_rows(const RunContext& context, const std::byte* from, std
   int64_t rows = 1;
   for (int i = 0; i < rank_ - 1; ++i) rows *= dims_[i];
 
+  if (runs && bytes == 4 && rank_ >= 2 && length <= kShortRun)
+    return run_short_rows(context, from, to, rows);
+
   const auto copy_row = [&](int64_t at, int64_t other, int64_t count) {
     const std::byte* source = from + at * bytes;
     std::byte* target = to + other * bytes;
@@ -166,7 +172,8 @@ void StridedCopy::run_rows(const RunContext& context, const std::byte* from, std
   const int64_t piece = kTaskBytes / bytes;
   if (length <= piece) {
     for_ranges(context, rows, grain_of(length * bytes), [&](int64_t begin, int64_t end) {
-      each_outer(begin, end, [&](int64_t at, int64_t other) { copy_row(at, other, length); });
+      each_outer(begin, end, rank_ - 1,
+                 [&](int64_t at, int64_t other) { copy_row(at, other, length); });
     });
     return;
   }
@@ -174,10 +181,28 @@ void StridedCopy::run_rows(const RunContext& context, const std::byte* from, std
   for_ranges(context, rows * pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t first = task % pieces * piece, count = std::min(piece, length - first);
-      each_outer(task / pieces, task / pieces + 1, [&](int64_t at, int64_t other) {
+      each_outer(task / pieces, task / pieces + 1, rank_ - 1, [&](int64_t at, int64_t other) {
         copy_row(at + first * from_step, other + first * to_step, count);
       });
     }
+  });
+}
+
+// Contiguous rows of a few vectors: those of the last dimension but one go to the kernel together.
+void StridedCopy::run_short_rows(const RunContext& context, const std::byte* from, std::byte* to,
+                                 int64_t rows) const {
+  const int64_t length = dims_[rank_ - 1], inner = dims_[rank_ - 2];
+  const int64_t from_stride = from_strides_[rank_ - 2], to_stride = to_strides_[rank_ - 2];
+  for_ranges(context, rows, grain_of(length * 4), [&](int64_t begin, int64_t end) {
+    int64_t skip = begin % inner, left = end - begin;
+    each_outer(begin / inner, (end - 1) / inner + 1, rank_ - 2, [&](int64_t at, int64_t other) {
+      const int64_t count = std::min(left, inner - skip);
+      context.kernels.copy_runs_32(
+          reinterpret_cast<const float*>(from) + at + skip * from_stride, from_stride, count,
+          length, reinterpret_cast<float*>(to) + other + skip * to_stride, to_stride);
+      left -= count;
+      skip = 0;
+    });
   });
 }
 

@@ -21,8 +21,10 @@ class StridedCopy {
   void find_tiles();
   void run_rows(const RunContext& context, const std::byte* from, std::byte* to) const;
   void run_tiles(const RunContext& context, const std::byte* from, std::byte* to) const;
+  void run_short_rows(const RunContext& context, const std::byte* from, std::byte* to,
+                      int64_t rows) const;
   template <class Fn>
-  void each_outer(int64_t begin, int64_t end, Fn&& fn) const;
+  void each_outer(int64_t begin, int64_t end, int dims, Fn&& fn) const;
 
   int rank_ = 0;  // after dropping ones and joining neighbours; at least 1 unless nothing is copied
   int64_t dims_[kMaxRank], from_strides_[kMaxRank], to_strides_[kMaxRank];
