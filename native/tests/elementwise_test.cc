@@ -106,6 +106,10 @@ int32_t apply(const KernelTable& level, MicroOp op, int32_t a, int32_t b, int32_
       return kernel(level.sigmoid_f32);
     case MicroOp::erf_f32:
       return kernel(level.erf_f32);
+    case MicroOp::gelu_f32:
+      return kernel(level.gelu_f32);
+    case MicroOp::geluTanh_f32:
+      return kernel(level.geluTanh_f32);
     case MicroOp::relu_f32:
       return as_int(x <= 0 ? 0.0f : x);
     case MicroOp::bitsToUniform_f32:
@@ -120,6 +124,10 @@ int32_t apply(const KernelTable& level, MicroOp op, int32_t a, int32_t b, int32_
       return as_int(x / y);
     case MicroOp::power_f32:
       return kernel(level.power_f32);
+    case MicroOp::geluGrad_f32:
+      return kernel(level.geluGrad_f32);
+    case MicroOp::geluTanhGrad_f32:
+      return kernel(level.geluTanhGrad_f32);
     case MicroOp::minimum_f32:
       return as_int(std::isnan(x) ? x : std::isnan(y) ? y : y < x ? y : x);
     case MicroOp::maximum_f32:
