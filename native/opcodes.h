@@ -8,7 +8,7 @@ namespace myelin {
 
 constexpr int32_t kProgramMagic = 1313626445;
 constexpr int32_t kProgramVersion = 2;
-constexpr int32_t kOpcodeHash = -1115498294;
+constexpr int32_t kOpcodeHash = 906214834;
 
 enum class DType : int32_t { kFloat32 = 0, kInt32 = 1, kBool = 2, kUint8 = 3 };
 enum class Space : int32_t { kArena = 0, kBound = 1, kConstant = 2, kPrepared = 3 };
@@ -52,6 +52,8 @@ enum class ChainReduction : int32_t { kNone, kSum, kMax, kMin, kProd };
   X(sparseSoftmaxCrossEntropyGrad, "") \
   X(softmaxCrossEntropy, "") \
   X(softmaxCrossEntropyGrad, "") \
+  X(sparseSoftmaxCrossEntropyWithGrad, "") \
+  X(softmaxCrossEntropyWithGrad, "") \
   X(dotProductAttention, "bbiff") \
   X(dotProductAttentionGrad, "bbiff") \
   X(sgdUpdate, "fbffbbfi") \
@@ -149,7 +151,7 @@ enum class Opcode : int32_t {
   MYELIN_OPCODES(MYELIN_X)
 #undef MYELIN_X
 };
-constexpr int32_t kOpcodeCount = 56;
+constexpr int32_t kOpcodeCount = 58;
 
 enum class MicroOp : int32_t {
 #define MYELIN_X(name, arity) name,

@@ -183,6 +183,58 @@ class CrossEntropyGradPlan final : public StepPlan {
   const Rows rows_;
 };
 
+// Loss and gradient one after the other for as many rows as stay in L1 in between, so that the
+// logits come from memory once. The gradient may lie on the logits.
+class WithGradPlan final : public StepPlan {
+ public:
+  WithGradPlan(const StepSpec& spec, bool sparse)
+      : rows_(checked_rows(spec.inputs[0])), sparse_(sparse) {
+    if (sparse) {
+      require_per_row(spec.inputs[1], rows_, DType::kInt32);
+    } else {
+      require_same(spec.inputs[1], spec.inputs[0]);
+    }
+    require_per_row(spec.inputs[2], rows_, DType::kFloat32);
+    require_per_row(spec.outputs[0], rows_, DType::kFloat32);
+    require_per_row(spec.outputs[1], rows_, DType::kFloat32);
+    require_same(spec.outputs[2], spec.inputs[0]);
+    at_once_ = std::max<int64_t>(1, kFloats / std::max<int64_t>(1, rows_.cols));
+  }
+  void run(const RunContext& context, const void* const* inputs,
+           void* const* outputs) const override {
+    const int64_t cols = rows_.cols;
+    const auto* x = static_cast<const float*>(inputs[0]);
+    const auto* g = static_cast<const float*>(inputs[2]);
+    auto* loss = static_cast<float*>(outputs[0]);
+    auto* lse = static_cast<float*>(outputs[1]);
+    auto* out = static_cast<float*>(outputs[2]);
+    rows_.each(context.pool, [&](int64_t first, int64_t count) {
+      for (int64_t end = first + count; first < end; first += at_once_) {
+        const int64_t n = std::min(at_once_, end - first), at = first * cols;
+        if (sparse_) {
+          const auto* labels = static_cast<const int32_t*>(inputs[1]);
+          const int64_t bad = context.kernels.sparse_cross_entropy_rows(
+              x + at, labels + first, n, cols, loss + first, lse + first);
+          report(context.status, "sparseSoftmaxCrossEntropy", labels, first, bad, cols);
+          context.kernels.sparse_cross_entropy_grad_rows(x + at, labels + first, lse + first,
+                                                         g + first, n, cols, out + at);
+        } else {
+          const auto* labels = static_cast<const float*>(inputs[1]) + at;
+          context.kernels.cross_entropy_rows(x + at, labels, n, cols, loss + first, lse + first);
+          context.kernels.cross_entropy_grad_rows(x + at, labels, lse + first, g + first, n, cols,
+                                                  out + at);
+        }
+      }
+    });
+  }
+
+ private:
+  static constexpr int64_t kFloats = 2048;  // 8 KiB of logits, as much of labels and of results
+  const Rows rows_;
+  const bool sparse_;
+  int64_t at_once_;
+};
+
 }  // namespace
 
 std::unique_ptr<StepPlan> plan_softmax(const StepSpec& spec, const PlanContext& context) {
@@ -209,6 +261,17 @@ std::unique_ptr<StepPlan> plan_softmaxCrossEntropy(const StepSpec& spec, const P
 std::unique_ptr<StepPlan> plan_softmaxCrossEntropyGrad(const StepSpec& spec, const PlanContext&) {
   require_arity(spec, 4, 1);
   return std::make_unique<CrossEntropyGradPlan>(spec);
+}
+
+std::unique_ptr<StepPlan> plan_sparseSoftmaxCrossEntropyWithGrad(const StepSpec& spec,
+                                                                 const PlanContext&) {
+  require_arity(spec, 3, 3);
+  return std::make_unique<WithGradPlan>(spec, true);
+}
+std::unique_ptr<StepPlan> plan_softmaxCrossEntropyWithGrad(const StepSpec& spec,
+                                                           const PlanContext&) {
+  require_arity(spec, 3, 3);
+  return std::make_unique<WithGradPlan>(spec, false);
 }
 
 }  // namespace myelin

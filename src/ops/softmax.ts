@@ -207,6 +207,30 @@ export const softmaxCrossEntropyGradOp: Op = record({
   inPlace: () => [[0, 0]],
 });
 
+/** Loss, log-sum-exp and gradient by the logits from logits, labels and the gradient of the loss: what passes/pair.ts makes. */
+function withGradOp(loss: Op, gradient: Op): Op {
+  return record({
+    name: `${loss.name}WithGrad`,
+    kind: "composite",
+    infer(inputs, attrs, where) {
+      const rows = loss.infer(inputs.slice(0, 2), attrs, where);
+      checkRows(where, [...inputs.slice(0, 2), rows[1]!, ...inputs.slice(2)], rows[0]!);
+      return [...rows, inputs[0]!];
+    },
+    expand([logits, labels, g]) {
+      const [value, lse] = emit(loss, [logits!, labels!]) as [Value, Value];
+      return [value, lse, emit(gradient, [logits!, labels!, lse, g!])[0]!];
+    },
+    inPlace: () => [[2, 0]],
+  });
+}
+
+export const sparseSoftmaxCrossEntropyWithGradOp = withGradOp(
+  sparseSoftmaxCrossEntropyOp,
+  sparseSoftmaxCrossEntropyGradOp,
+);
+export const softmaxCrossEntropyWithGradOp = withGradOp(softmaxCrossEntropyOp, softmaxCrossEntropyGradOp);
+
 function checkRows(where: string, inputs: readonly TensorType[], rows: TensorType): void {
   const extra = inputs.slice(2);
   if (

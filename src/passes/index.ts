@@ -11,12 +11,14 @@ import { expand } from "./expand.ts";
 import { fold } from "./fold.ts";
 import { fuse } from "./fuse.ts";
 import { type Hoisted, hoist, steadyValues } from "./hoist.ts";
+import { pair } from "./pair.ts";
 import { prune } from "./prune.ts";
 
 /** Which passes run; all by default. `inPlace` is lowering's: steps write over inputs they are the last to read. */
 export interface PassOptions {
   fold?: boolean;
   dedupe?: boolean;
+  pair?: boolean;
   prune?: boolean;
   absorb?: boolean;
   hoist?: boolean;
@@ -24,7 +26,7 @@ export interface PassOptions {
   inPlace?: boolean;
 }
 
-export { absorb, dedupe, expand, fold, fuse, type Hoisted, hoist, prune };
+export { absorb, dedupe, expand, fold, fuse, type Hoisted, hoist, pair, prune };
 
 /**
  * @param composites names the engine runs whole
@@ -78,6 +80,7 @@ function simplify(
   run("expand", (g) => expand(g, composites));
   run("fold", fold, options.fold);
   run("dedupe", dedupe, options.dedupe);
+  run("pair", (g) => pair(g, composites), options.pair);
   return run("prune", prune, options.prune);
 }
 

@@ -91,6 +91,9 @@ export const OPCODES: readonly Opcode[] = [
   // logits [.., classes], labels [.., classes]: loss [..], log-sum-exp [..].
   opcode("softmaxCrossEntropy"),
   opcode("softmaxCrossEntropyGrad"),
+  // logits, labels, g [..], as above: loss [..], log-sum-exp [..], gradient by the logits.
+  opcode("sparseSoftmaxCrossEntropyWithGrad"),
+  opcode("softmaxCrossEntropyWithGrad"),
   // q [B, T, H, D], k [B, S, K, D], v [B, S, K, E], mask bool of rank 4 where `mask`, key int32 [2] and counter int32 [] where
   // rate > 0: result [B, T, H, E], log-sum-exp [B, T, H]. And its gradient from the same and (lse, g, delta): dq, dk, dv.
   opcode("dotProductAttention", ATTENTION),

@@ -8,8 +8,10 @@ import {
   checkLabelsOp,
   softmaxCrossEntropyGradOp,
   softmaxCrossEntropyOp,
+  softmaxCrossEntropyWithGradOp,
   sparseSoftmaxCrossEntropyGradOp,
   sparseSoftmaxCrossEntropyOp,
+  sparseSoftmaxCrossEntropyWithGradOp,
 } from "../../src/ops/softmax.ts";
 import type { InputSpec } from "../helpers/random-shapes.ts";
 import { caseList, EXACT, NONE, NORM } from "./case.ts";
@@ -51,6 +53,15 @@ add(
 );
 add("softmaxCrossEntropy", emitted(softmaxCrossEntropyOp), distributed, NORM);
 add("softmaxCrossEntropyGrad", emitted(softmaxCrossEntropyGradOp), withLseAndGrad(distributed), NORM);
+const withGrad = (cases: InputSpec[][]): InputSpec[][] =>
+  cases.map((c) => [...c, { shape: c[0]!.shape.slice(0, -1) }]);
+add(
+  "sparseSoftmaxCrossEntropyWithGrad",
+  emitted(sparseSoftmaxCrossEntropyWithGradOp),
+  withGrad(labelled),
+  NORM,
+);
+add("softmaxCrossEntropyWithGrad", emitted(softmaxCrossEntropyWithGradOp), withGrad(distributed), NORM);
 add(
   "checkLabels",
   (x) => emit(checkLabelsOp, [x], { classes: 5 }),

@@ -549,6 +549,30 @@ const rows: readonly Row[] = [
     ],
   ],
   [
+    "sparseSoftmaxCrossEntropyWithGrad",
+    emitted("sparseSoftmaxCrossEntropyWithGrad"),
+    [logits, labels, [1, 2, -1]],
+    [0.40760596444438, 0.861994804058251, 1.09861228866811],
+    lse,
+    [
+      [0.0900305731703805, 0.244728471054798, -0.334759044225178],
+      [-1.15536240349696, 0.844637596503036, 0.310724806993927],
+      [-1 / 3, 2 / 3, -1 / 3],
+    ],
+  ],
+  [
+    "softmaxCrossEntropyWithGrad",
+    emitted("softmaxCrossEntropyWithGrad"),
+    [logits, dense, [1, 2, -1]],
+    [0.80760596444438, 0.861994804058251, 3.29583686600433],
+    lse,
+    [
+      [-0.0099694268296195, 0.044728471054798, -0.034759044225178],
+      [0.844637596503036, -1.15536240349696, 0.310724806993927],
+      [1, -1, 0],
+    ],
+  ],
+  [
     "softmaxCrossEntropy",
     emitted("softmaxCrossEntropy"),
     [logits, dense],

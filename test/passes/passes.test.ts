@@ -1,6 +1,7 @@
 // Each pass on a graph small enough to read, before and after.
 
 import { describe, expect, it } from "vitest";
+import { backward } from "../../src/autodiff/backward.ts";
 import { tensor } from "../../src/core/tensor.ts";
 import { check } from "../../src/graph/check.ts";
 import type { Graph, Op, Value } from "../../src/graph/graph.ts";
@@ -8,7 +9,7 @@ import { print } from "../../src/graph/print.ts";
 import { assignVariable, emit, readVariable, trace, withScope } from "../../src/graph/trace.ts";
 import { Variable } from "../../src/graph/variable.ts";
 import * as ops from "../../src/ops/index.ts";
-import { dedupe, expand, fold, fuse, optimize, prune } from "../../src/passes/index.ts";
+import { dedupe, expand, fold, fuse, optimize, pair, prune } from "../../src/passes/index.ts";
 
 const f32 = (...shape: number[]) => ({ shape, dtype: "float32" as const });
 
@@ -384,6 +385,47 @@ describe("prune", () => {
       return %2 -> %1
       "
     `);
+  });
+});
+
+describe("pair", () => {
+  const whole = new Set([
+    "sparseSoftmaxCrossEntropy",
+    "sparseSoftmaxCrossEntropyGrad",
+    "sparseSoftmaxCrossEntropyWithGrad",
+  ]);
+  const labels = { shape: [4], dtype: "int32" as const };
+  /** Mean loss and its gradient, where the gradient of the loss is `weight` of it. */
+  const training = (weight: (loss: Value, weights: Value) => Value) => {
+    const { graph } = trace(
+      (x, y, w) => {
+        const losses = ops.sparseSoftmaxCrossEntropy(x!, y!);
+        const loss = ops.sum(losses);
+        return [loss, ...backward([losses], [weight(losses, w!)], [x!])];
+      },
+      [f32(4, 3), labels, f32(4)],
+    );
+    check(graph);
+    return graph;
+  };
+
+  it("makes one node of a loss and its gradient, after what weighs the loss", () => {
+    const graph = training((_, w) => ops.square(w));
+    expect(printed((g) => pair(g, whole), graph)).toMatchInlineSnapshot(`
+      "
+      (%0 f32[4,3], %1 i32[4], %2 f32[4])
+      %3 f32[4] = square %2
+      %4 f32[4], %5 f32[4], %6 f32[4,3] = sparseSoftmaxCrossEntropyWithGrad %0 %1 %3
+      %7 f32[] = sum %4 {begin: 0, end: 1}
+      return %7, %6
+      "
+    `);
+  });
+  it("leaves them apart where the engine has no kernel for both, or the weight comes of the loss", () => {
+    const graph = training((_, w) => ops.square(w));
+    expect(pair(graph, new Set())).toBe(graph);
+    const waiting = training((losses) => ops.square(losses));
+    expect(pair(waiting, whole)).toBe(waiting);
   });
 });
 
