@@ -24,7 +24,6 @@ constexpr int64_t kPartPixels = 256;
 constexpr int64_t kMaxLines = 256;
 constexpr int64_t kMaxRows = 2048;
 constexpr int64_t kMaxPieces = 32;
-constexpr int64_t kMaxStride = 16;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -69,18 +68,6 @@ Line line_at(const Plan& plan, int64_t index) {
   line.d = index % g.result[0];
   line.n = index / g.result[0];
   return line;
-}
-
-// Whether sizes are those of real operands and not out of proportion.
-bool takes(const ConvGather& g) {
-  if (g.batch == 0 || g.channels == 0 || g.columns == 0) return false;
-  for (int i = 0; i < 3; ++i) {
-    if (g.source[i] == 0 || g.result[i] == 0 || g.phases[i] > kMaxStride) return false;
-  }
-  const ConvWindow window = window_of(g);
-  const int64_t span = window.high - window.low;
-  return g.kernel_rows() <= kMaxRows && g.kernel[2] <= 4096 && span <= 2 * g.source[2] + 64 &&
-         g.advance[2] <= 64;
 }
 
 Pieces pieces_of(const Plan& plan, int64_t phase) {
@@ -318,23 +305,26 @@ int64_t prepared_floats(const KernelTable& kernels, const ConvGather& g) {
 
 }  // namespace
 
-const ConvPath kConvDirect = {
-    [](const KernelTable&, const ConvShape& s) { return takes(gather_forward(s)); },
-    [](const KernelTable& kernels, const ConvShape& s, int threads) {
-      return scratch_floats(kernels, gather_forward(s), threads);
-    },
-    [](const ConvRun& r, const float* x, const float* w, float* y) {
-      run(r, gather_forward(r.s), x, w, y);
-    },
-    [](const KernelTable& kernels, const ConvShape& s) {
-      return prepared_floats(kernels, gather_forward(s));
-    },
-    [](const ConvRun& r, const float* w, float* prepared) {
-      pack_kernel(r.kernels, r.pool, gather_forward(r.s), w, prepared);
-    }};
+const ConvPath kConvDirect = {[](const KernelTable&, const ConvShape& s) {
+                                return is_sound(gather_forward(s), kPartPixels, kMaxRows);
+                              },
+                              [](const KernelTable& kernels, const ConvShape& s, int threads) {
+                                return scratch_floats(kernels, gather_forward(s), threads);
+                              },
+                              [](const ConvRun& r, const float* x, const float* w, float* y) {
+                                run(r, gather_forward(r.s), x, w, y);
+                              },
+                              [](const KernelTable& kernels, const ConvShape& s) {
+                                return prepared_floats(kernels, gather_forward(s));
+                              },
+                              [](const ConvRun& r, const float* w, float* prepared) {
+                                pack_kernel(r.kernels, r.pool, gather_forward(r.s), w, prepared);
+                              }};
 
 const ConvPath kConvInputGradDirect = {
-    [](const KernelTable&, const ConvShape& s) { return takes(gather_input_grad(s)); },
+    [](const KernelTable&, const ConvShape& s) {
+      return is_sound(gather_input_grad(s), kPartPixels, kMaxRows);
+    },
     [](const KernelTable& kernels, const ConvShape& s, int threads) {
       return scratch_floats(kernels, gather_input_grad(s), threads);
     },

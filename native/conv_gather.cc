@@ -145,6 +145,21 @@ const float* SourceRows::copy(int64_t index, int64_t column, int64_t channel) {
   return out;
 }
 
+bool is_sound(const ConvGather& g, int64_t pixels, int64_t rows) {
+  constexpr int64_t kMaxStride = 16, kMaxAdvance = 64, kMaxWidth = 4096;
+  constexpr double kMaxRowFloats = 1LL << 32;
+  if (g.batch == 0 || g.channels == 0 || g.columns == 0) return false;
+  for (int i = 0; i < 3; ++i) {
+    if (g.source[i] == 0 || g.result[i] == 0 || g.phases[i] > kMaxStride) return false;
+  }
+  const ConvWindow window = window_of(g);
+  const int64_t span = window.high - window.low;
+  return g.kernel_rows() <= rows && g.kernel[2] <= kMaxWidth && g.advance[2] <= kMaxAdvance &&
+         span <= 2 * g.source[2] + 64 &&
+         static_cast<double>(pixels * g.advance[2] + span) * static_cast<double>(g.channels) <=
+             kMaxRowFloats;
+}
+
 int64_t source_row_slots(const ConvGather& g, int64_t lines) {
   // The most taps a phase has; each line adds that many rows, or, where it shares them with the one
   // before, as many as it advances. A task may begin and end inside an image.

@@ -94,6 +94,11 @@ class SourceRows {
 // Copied rows that `lines` lines can need.
 int64_t source_row_slots(const ConvGather& g, int64_t lines);
 
+// Whether a path that copies rows may take the shape: nothing is empty, and windows and strides are
+// those of real operands, not out of proportion. `pixels` is the most that a part of a line has,
+// `rows` the most source rows that are seen together.
+bool is_sound(const ConvGather& g, int64_t pixels, int64_t rows);
+
 }  // namespace myelin
 
 #endif  // MYELIN_CONV_GATHER_H_

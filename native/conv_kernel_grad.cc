@@ -40,16 +40,6 @@ struct Plan {
   int64_t window_pixels() const { return (part_pixels - 1) * g.advance[2] + g.taps(2, 0).reach(); }
 };
 
-bool takes(const ConvShape& s) {
-  const ConvGather g = gather_forward(s);
-  if (g.batch == 0 || g.channels == 0 || g.columns == 0) return false;
-  for (int i = 0; i < 3; ++i) {
-    if (g.source[i] == 0) return false;
-  }
-  return g.kernel_rows() <= kMaxRows && g.taps(2, 0).reach() <= 2 * g.source[2] + 64 &&
-         g.kernel[2] <= 4096 && g.advance[2] <= 64;
-}
-
 Plan make_plan(const KernelTable& kernels, const ConvShape& s) {
   Plan plan = {};
   ConvGather& g = plan.g;
@@ -243,7 +233,9 @@ void run(const ConvRun& r, const float* x, const float* dy, float* dw) {
 }  // namespace
 
 const ConvPath kConvKernelGradDirect = {
-    [](const KernelTable&, const ConvShape& s) { return takes(s); },
+    [](const KernelTable&, const ConvShape& s) {
+      return is_sound(gather_forward(s), kPartPixels, kMaxRows);
+    },
     [](const KernelTable& kernels, const ConvShape& s, int threads) {
       const Plan plan = make_plan(kernels, s);
       return round_up((plan.slices - 1) * plan.kernel_floats, 16) + threads * plan.worker_floats();

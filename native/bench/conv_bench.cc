@@ -1,9 +1,10 @@
 // Convolutions against this machine's multiply-add peak: forward, input gradient, kernel gradient.
 //   conv_bench [--level avx2] [--threads 2] [--only forward|input|kernel] [--shape name]
-//              [--custom n,h,w,cin,cout,k,stride,same] [--direct] [--seconds 0.05]
+//              [--custom n,h,w,cin,cout,k,stride,same] [--direct] [--steady] [--seconds 0.05]
 // Prints microseconds, GFLOP/s in flops of the direct sum (best and median), the share of peak, and
 // the GB/s of reading the operands and writing the result once: small channel counts end there.
-// --direct leaves Winograd's and other transforms out.
+// --direct leaves Winograd's and other transforms out; --steady has kernels packed ahead, as
+// prediction does.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -125,7 +126,7 @@ struct Options {
   std::string level, only, shape;
   int threads = 0;
   double seconds = 0.05;
-  bool direct = false;
+  bool direct = false, steady = false;
   Shape custom = {};
 };
 
@@ -173,33 +174,58 @@ void bench(const KernelTable& kernels, ThreadPool& pool, const Shape& b, const O
     size_t space = m.size() * sizeof(float);
     return static_cast<float*>(std::align(64, 1, p, space));
   };
-  const auto run = [&](const char* name, const ConvPath& direct, size_t size, const float* a,
-                       const float* b2, float* c, const std::function<void(float*)>& call) {
+  // One direction: its direct path, and calls that prepare the kernel and run with or without it.
+  const auto run = [&](const char* name, const ConvPath& direct, size_t size, size_t prepared_size,
+                       const float* a, const float* b2, float* c,
+                       const std::function<void(float*, float*)>& prepare,
+                       const std::function<void(float*, const float*)>& call) {
     if (!options.only.empty() && options.only != name) return;
     const bool alone = options.direct && direct.takes(kernels, s);
-    Memory memory = scratch(
-        alone ? static_cast<size_t>(direct.scratch_floats(kernels, s, threads)) * sizeof(float)
-              : size);
+    const auto bytes_of = [](int64_t floats) {
+      return static_cast<size_t>(floats) * sizeof(float);
+    };
+    if (alone) {
+      size = bytes_of(direct.scratch_floats(kernels, s, threads));
+      prepared_size = direct.prepare == nullptr ? 0 : bytes_of(direct.prepared_floats(kernels, s));
+    }
+    Memory memory = scratch(size), kept = scratch(prepared_size);
     float* const workspace = aligned(memory);
-    const ConvRun r = {kernels, pool, s, workspace, nullptr};
+    const bool keeps = options.steady && prepared_size > 0;
+    float* const prepared = keeps ? aligned(kept) : nullptr;
+    const ConvRun r = {kernels, pool, s, workspace, nullptr, prepared};
+    if (keeps && alone) direct.prepare(r, b2, prepared);
+    if (keeps && !alone) prepare(workspace, prepared);
     report(kernels, pool, b, name, options, flop, bytes, peak, [&] {
       if (alone) {
         direct.run(r, a, b2, c);
       } else {
-        call(workspace);
+        call(workspace, prepared);
       }
     });
   };
-  run("forward", kConvDirect, conv_workspace_bytes(kernels, s, threads), x.data(), w.data(),
-      out.data(), [&](float* workspace) {
-        conv(kernels, pool, s, x.data(), w.data(), out.data(), workspace, nullptr);
+  run(
+      "forward", kConvDirect, conv_workspace_bytes(kernels, s, threads),
+      conv_prepared_bytes(kernels, s), x.data(), w.data(), out.data(),
+      [&](float* workspace, float* prepared) {
+        conv_prepare(kernels, pool, s, w.data(), workspace, prepared);
+      },
+      [&](float* workspace, const float* prepared) {
+        conv(kernels, pool, s, x.data(), w.data(), out.data(), workspace, nullptr, prepared);
       });
-  run("input", kConvInputGradDirect, conv_input_grad_workspace_bytes(kernels, s, threads), y.data(),
-      w.data(), dx.data(), [&](float* workspace) {
-        conv_input_grad(kernels, pool, s, y.data(), w.data(), dx.data(), workspace, nullptr);
+  run(
+      "input", kConvInputGradDirect, conv_input_grad_workspace_bytes(kernels, s, threads),
+      conv_input_grad_prepared_bytes(kernels, s), y.data(), w.data(), dx.data(),
+      [&](float* workspace, float* prepared) {
+        conv_input_grad_prepare(kernels, pool, s, w.data(), workspace, prepared);
+      },
+      [&](float* workspace, const float* prepared) {
+        conv_input_grad(kernels, pool, s, y.data(), w.data(), dx.data(), workspace, nullptr,
+                        prepared);
       });
-  run("kernel", kConvKernelGradDirect, conv_kernel_grad_workspace_bytes(kernels, s, threads),
-      x.data(), y.data(), dw.data(), [&](float* workspace) {
+  run(
+      "kernel", kConvKernelGradDirect, conv_kernel_grad_workspace_bytes(kernels, s, threads), 0,
+      x.data(), y.data(), dw.data(), [](float*, float*) {},
+      [&](float* workspace, const float*) {
         conv_kernel_grad(kernels, pool, s, x.data(), y.data(), dw.data(), workspace);
       });
 }
@@ -223,6 +249,8 @@ int main(int argc, char** argv) {
       options.seconds = std::atof(value), ++i;
     } else if (arg == "--direct") {
       options.direct = true;
+    } else if (arg == "--steady") {
+      options.steady = true;
     } else if (arg == "--custom") {
       long long v[8];
       if (std::sscanf(value, "%lld,%lld,%lld,%lld,%lld,%lld,%lld,%lld", v, v + 1, v + 2, v + 3,

@@ -155,6 +155,18 @@ inline ProgramBuilder everything() {
   // sum of squares along rows
   p.step(Opcode::elementwise, {product}, {sums},
          {1, 2, 4, 2, 2, 0, 1, 1, id(MicroOp::square_f32), 0, 1, 1});
+  // A convolution with strides and padding, its kernel packed ahead, and both gradients.
+  const int image = p.arena(f32({2, 5, 4, 3})), kernel = p.slot(f32({3, 2, 3, 4}), kRead | kSteady);
+  const int seen = p.arena(f32({2, 3, 4, 4}));
+  const std::vector<int32_t> conv = {2, 2, 1, 2, 1, 0, 2, 1, 1, 2, 1, 1, 1};
+  std::vector<int32_t> fused = conv;
+  for (const int32_t word : {1, 1, 4, 2, 3, 4, 4, 1, 0, 1, 1, id(MicroOp::relu_f32), 0, 1, 0})
+    fused.push_back(word);
+  p.step(Opcode::conv, {image, kernel}, {seen}, fused);
+  std::vector<int32_t> plain = conv;
+  plain.push_back(0);
+  p.step(Opcode::convInputGrad, {seen, kernel}, {image}, plain);
+  p.step(Opcode::convKernelGrad, {image, seen}, {p.arena(f32({3, 2, 3, 4}))}, conv);
   p.step(Opcode::sparseSoftmaxCrossEntropy, {product, labels}, {result, lse});
   p.step(Opcode::sum, {product}, {p.arena(f32({2}))}, {0, 1});
   p.step(Opcode::transpose, {state}, {p.arena(f32({2, 3}))}, {2, 1, 0});
