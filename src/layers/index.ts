@@ -43,3 +43,4 @@ export {
 export * from "./spatial-dropout.ts";
 export * from "./stacked-rnn-cells.ts";
 export * from "./time-distributed.ts";
+export * from "./spectral-normalization.ts";
