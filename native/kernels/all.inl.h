@@ -1,6 +1,7 @@
 // Every kernel family, compiled once per CPU level by target_<level>.cc, and the level's table.
 // Each family file opens namespace myelin::MYELIN_LEVEL and an unnamed namespace inside it.
 
+#include "wide.inl.h"
 #include "math.inl.h"  // what the others compute with
 
 #include "depthwise.inl.h"

@@ -11,6 +11,15 @@ MYELIN_INLINE void map(const void* pa, const void* pb, const void* pc, void* pou
   const auto* c = static_cast<const typename F::C*>(pc);
   auto* out = static_cast<typename F::Out*>(pout);
   int64_t i = 0;
+  if constexpr (F::kIsLong) {
+    for (; i + kWide * kLanes <= n; i += kWide * kLanes) {
+      if constexpr (F::kArity == 1) {
+        store(out + i, F::apply(load_wide_vec(a + i)));
+      } else {
+        store(out + i, F::apply(load_wide_vec(a + i), load_wide_vec(b + i)));
+      }
+    }
+  }
   for (; i + kLanes <= n; i += kLanes) {
     if constexpr (F::kArity == 1) {
       store(out + i, F::apply(load(a + i)));
@@ -72,14 +81,22 @@ MYELIN_INLINE int32_t floored_remainder(int32_t a, int32_t b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
-// MICRO(name, arity, operand types, result type, value of lanes x, y, z)
-#define MYELIN_MICRO(name, arity, TA, TB, TC, TOut, ...)                         \
+// MICRO(name, arity, operand types, result type, value of lanes x, y, z). LONG: a long chain of
+// operations on one float, worth interleaving.
+#define MYELIN_MICRO(name, arity, TA, TB, TC, TOut, ...) \
+  MYELIN_MICRO_FORM(name, false, arity, TA, TB, TC, TOut, __VA_ARGS__)
+#define LONG_BINARY_F32(name, ...) \
+  MYELIN_MICRO_FORM(name, true, 2, float, float, float, float, __VA_ARGS__)
+#define LONG_F32(name, ...) \
+  MYELIN_MICRO_FORM(name, true, 1, float, float, float, float, __VA_ARGS__)
+#define MYELIN_MICRO_FORM(name, is_long, arity, TA, TB, TC, TOut, ...)           \
   struct name##_lanes {                                                          \
     using A = TA;                                                                \
     using B = TB;                                                                \
     using C = TC;                                                                \
     using Out = TOut;                                                            \
     static constexpr int kArity = arity;                                         \
+    static constexpr bool kIsLong = is_long;                                     \
     MYELIN_MICRO_APPLY_##arity(__VA_ARGS__)                                      \
   };                                                                             \
   void name(const void* a, const void* b, const void* c, void* out, int64_t n) { \
@@ -124,7 +141,7 @@ UNARY_F32(sign_f32, sign_of(x))
 UNARY_F32(floor_f32, floor(x))
 UNARY_F32(ceil_f32, ceil(x))
 UNARY_F32(round_f32, round_even(x))
-UNARY_F32(exp_f32, exp(x))
+LONG_F32(exp_f32, exp(x))
 UNARY_F32(expm1_f32, expm1(x))
 UNARY_F32(log_f32, log(x))
 UNARY_F32(log1p_f32, log1p(x))
@@ -134,11 +151,11 @@ UNARY_F32(square_f32, x* x)
 UNARY_F32(reciprocal_f32, broadcast(1.0f) / x)
 UNARY_F32(sin_f32, sin(x))
 UNARY_F32(cos_f32, cos(x))
-UNARY_F32(tanh_f32, tanh(x))
-UNARY_F32(sigmoid_f32, sigmoid(x))
-UNARY_F32(erf_f32, erf(x))
-UNARY_F32(gelu_f32, gelu(x))
-UNARY_F32(geluTanh_f32, gelu_tanh(x))
+LONG_F32(tanh_f32, tanh(x))
+LONG_F32(sigmoid_f32, sigmoid(x))
+LONG_F32(erf_f32, erf(x))
+LONG_F32(gelu_f32, gelu(x))
+LONG_F32(geluTanh_f32, gelu_tanh(x))
 UNARY_F32(relu_f32, select(x <= zero(), zero(), x))
 MYELIN_MICRO(bitsToUniform_f32, 1, int32_t, int32_t, int32_t, float,
              to_float(shr<8>(x)) * broadcast(0x1p-24f))
@@ -147,8 +164,8 @@ BINARY_F32(add_f32, x + y)
 BINARY_F32(subtract_f32, x - y)
 BINARY_F32(multiply_f32, x* y)
 BINARY_F32(divide_f32, x / y)
-BINARY_F32(geluGrad_f32, gelu_grad(x, y))
-BINARY_F32(geluTanhGrad_f32, gelu_tanh_grad(x, y))
+LONG_BINARY_F32(geluGrad_f32, gelu_grad(x, y))
+LONG_BINARY_F32(geluTanhGrad_f32, gelu_tanh_grad(x, y))
 BINARY_F32(power_f32, pow(x, y))
 BINARY_F32(minimum_f32, lesser_or_nan(x, y))
 BINARY_F32(maximum_f32, greater_or_nan(x, y))
@@ -196,10 +213,13 @@ MYELIN_MICRO(cast_f32_u8, 1, float, float, float, int32_t, to_int_saturating(x) 
 #undef COMPARE_F32
 #undef BINARY_F32
 #undef UNARY_F32
+#undef LONG_F32
+#undef LONG_BINARY_F32
 #undef MYELIN_MICRO_APPLY_3
 #undef MYELIN_MICRO_APPLY_2
 #undef MYELIN_MICRO_APPLY_1
 #undef MYELIN_MICRO
+#undef MYELIN_MICRO_FORM
 
 void tile_splat(const void* value, void* pout, int64_t n) {
   const VecI v = broadcast(*static_cast<const int32_t*>(value));

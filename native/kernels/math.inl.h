@@ -9,14 +9,22 @@
 namespace myelin::MYELIN_LEVEL {
 namespace {
 
-MYELIN_INLINE Vec sign_bits(Vec x) { return x ^ abs(x); }
+// V is Vec or Wide throughout, and I the integers of it.
+template <class V>
+MYELIN_INLINE V sign_bits(V x) {
+  return x ^ abs(x);
+}
 
-// 2^n, -126 <= n <= 127.
-MYELIN_INLINE Vec exponent_only(VecI n) { return as_float(shl<23>(n + broadcast(127))); }
+// 2^n, -126 <= n <= 127; 0 for -127.
+template <class I>
+MYELIN_INLINE auto exponent_only(I n) {
+  return as_float(shl<23>(n + broadcast(127)));
+}
 
 // v * 2^n with one rounding into the denormals; |n| <= 250, n held in the low bits.
-MYELIN_INLINE Vec scale_by_power(Vec v, VecI n) {
-  const VecI half = sra<1>(n);
+template <class V, class I>
+MYELIN_INLINE V scale_by_power(V v, I n) {
+  const I half = sra<1>(n);
   return v * exponent_only(half) * exponent_only(n - half);
 }
 
@@ -28,19 +36,20 @@ constexpr int32_t kRoundMagicBits = 0x4b400000;
 constexpr float kLn2High = 0x1.62e4p-1f;
 constexpr float kLn2Low = 0x1.7f7d1cp-20f;
 
+template <class V>
 struct ExpParts {
-  Vec r;   // x - n ln 2, |r| <= ln 2 / 2
-  Vec q;   // e^r = 1 + r + q
-  VecI n;  // shifted by kRoundMagicBits
+  V r;                            // x - n ln 2, |r| <= ln 2 / 2
+  V q;                            // e^r = 1 + r + q
+  decltype(as_int(V(zero()))) n;  // shifted by kRoundMagicBits
 };
 // kExact: q takes in what the rounding of r lost, which saves a quarter of an ulp.
-template <bool kExact = false>
-MYELIN_INLINE ExpParts exp_parts(Vec x) {
-  const Vec t = fma(x, broadcast(0x1.715476p0f), broadcast(kRoundMagic));
-  const Vec n = t - broadcast(kRoundMagic);
-  const Vec high = fnma(n, broadcast(kLn2High), x);  // exact
-  const Vec r = fnma(n, broadcast(kLn2Low), high);
-  Vec p = fma(r, broadcast(0.00015045903f), broadcast(0.0013930543f));
+template <bool kExact = false, class V>
+MYELIN_INLINE ExpParts<V> exp_parts(V x) {
+  const V t = fma(x, broadcast(0x1.715476p0f), broadcast(kRoundMagic));
+  const V n = t - broadcast(kRoundMagic);
+  const V high = fnma(n, broadcast(kLn2High), x);  // exact
+  const V r = fnma(n, broadcast(kLn2Low), high);
+  V p = fma(r, broadcast(0.00015045903f), broadcast(0.0013930543f));
   p = fma(p, r, broadcast(0.00834151f));
   p = fma(p, r, broadcast(0.04166651f));
   p = fma(p, r, broadcast(0.16666636f));
@@ -49,26 +58,28 @@ MYELIN_INLINE ExpParts exp_parts(Vec x) {
   return {r, r * r * p, as_int(t)};
 }
 
-// For |x| <= 87: results stay normal, so one multiplication scales.
-MYELIN_INLINE Vec exp_within(Vec x) {
-  const ExpParts e = exp_parts(x);
+// For -88 <= x <= 88: results stay normal or become 0, so one multiplication scales.
+template <bool kExact = false, class V>
+MYELIN_INLINE V exp_within(V x) {
+  const ExpParts<V> e = exp_parts<kExact>(x);
   return (broadcast(1.0f) + (e.r + e.q)) * as_float(shl<23>(e.n) + broadcast(0x3f800000));
 }
 
-template <bool kExact = false>
-MYELIN_INLINE Vec exp(Vec x) {
+template <bool kExact = false, class V>
+MYELIN_INLINE V exp(V x) {
   // NaN passes both, being the second operand.
-  const ExpParts e = exp_parts<kExact>(max(broadcast(-104.0f), min(broadcast(89.0f), x)));
-  return scale_by_power(broadcast(1.0f) + (e.r + e.q), e.n - broadcast(kRoundMagicBits));
+  const ExpParts<V> e = exp_parts<kExact>(max(V(broadcast(-104.0f)), min(V(broadcast(89.0f)), x)));
+  return scale_by_power(V(broadcast(1.0f) + (e.r + e.q)), e.n - broadcast(kRoundMagicBits));
 }
 
 // Powers of e at or below 1, for softmax: what would be denormal is 0.
-MYELIN_INLINE Vec exp_at_most_one(Vec x) {
-  return select(x < broadcast(-87.0f), zero(), exp_within(x));
+template <class V>
+MYELIN_INLINE V exp_at_most_one(V x) {
+  return select(x < V(broadcast(-87.0f)), V(zero()), exp_within(x));
 }
 
 MYELIN_INLINE Vec expm1(Vec x) {
-  const ExpParts e = exp_parts<true>(max(broadcast(-18.0f), min(broadcast(89.0f), x)));
+  const ExpParts<Vec> e = exp_parts<true>(max(broadcast(-18.0f), min(broadcast(89.0f), x)));
   // (s - 1/2) + s r + s q with s = 2^(n-1), doubled at the end because 2^128 is no float.
   const Vec s = as_float(shl<23>(e.n) + broadcast(0x3f000000));
   const Vec a = s - broadcast(0.5f);
@@ -139,77 +150,92 @@ MYELIN_INLINE Vec log1p(Vec x) {
   return select(abs(x) < broadcast(0x1p-25f), x, result);
 }
 
-MYELIN_INLINE Vec tanh(Vec x) {
-  const Vec y = abs(x), y2 = y * y;
-  Vec p = fma(y2, broadcast(-0.0056922967f), broadcast(0.020628167f));
+template <class V>
+MYELIN_INLINE V tanh(V x) {
+  const V y = abs(x), y2 = y * y;
+  V p = fma(y2, broadcast(-0.0056922967f), broadcast(0.020628167f));
   p = fma(p, y2, broadcast(-0.053736515f));
   p = fma(p, y2, broadcast(0.13331406f));
   p = fma(p, y2, broadcast(-0.3333328f));
-  const Vec small = fma(y * y2, p, y);
-  const Vec bounded = min(broadcast(10.0f), y);
-  const Vec e = exp_within(bounded + bounded);
-  const Vec large = broadcast(1.0f) - broadcast(2.0f) / (e + broadcast(1.0f));
-  return select(y < broadcast(0.625f), small, large) | sign_bits(x);
+  const V small = fma(y * y2, p, y);
+  const V bounded = min(V(broadcast(10.0f)), y);
+  const V e = exp_within(V(bounded + bounded));
+  const V large = broadcast(1.0f) - broadcast(2.0f) / (e + broadcast(1.0f));
+  return select(y < V(broadcast(0.625f)), small, large) | sign_bits(x);
 }
 
-MYELIN_INLINE Vec sigmoid(Vec x) {
-  const Vec one = broadcast(1.0f);
-  const Vec e = exp<true>(-abs(x));
-  const Vec d = one + e, lost = e - (d - one);
-  const Vec q = select(x < zero(), e, one) / d;
+template <class V>
+MYELIN_INLINE V sigmoid(V x) {
+  const V one = broadcast(1.0f);
+  // Below -88 the result would be denormal. NaN passes, being the second operand.
+  const V e = exp_within<true>(max(V(broadcast(-88.0f)), -abs(x)));
+  const V d = one + e, lost = e - (d - one);
+  const V q = select(x < V(zero()), e, one) / d;
   // Below 0 three roundings add up to 2.2 ulp; one of them, of d, is taken back here. 1 / d to 5 %
   // is enough for that.
   return fnma(q, lost * fnma(broadcast(0.5f), d, broadcast(1.457f)), q);
 }
 
 // Odd polynomial near 0; beyond, erf = 1 - exp(-p) with p a fit of -ln(erfc).
-MYELIN_INLINE Vec erf(Vec x) {
-  const Vec y = abs(x), y2 = y * y;
-  Vec p = fma(y2, broadcast(8.000279e-05f), broadcast(-0.00080503843f));
+template <class V>
+MYELIN_INLINE V erf(V x) {
+  const V y = abs(x), y2 = y * y;
+  V p = fma(y2, broadcast(8.000279e-05f), broadcast(-0.00080503843f));
   p = fma(p, y2, broadcast(0.005192438f));
   p = fma(p, y2, broadcast(-0.026855737f));
   p = fma(p, y2, broadcast(0.11283626f));
   p = fma(p, y2, broadcast(-0.3761263f));
   p = fma(p, y2, broadcast(0.12837917f));
-  Vec small = fma(y, p, y);
+  V small = fma(y, p, y);
   if constexpr (!kHasFma) {  // y * p alone would be flushed
-    small = select(y < broadcast(0x1p-64f), y * broadcast(1.1283792f), small);
+    small = select(y < V(broadcast(0x1p-64f)), V(y * broadcast(1.1283792f)), small);
   }
-  const Vec t = min(broadcast(3.95f), y);
-  Vec q = fma(t, broadcast(2.1224503e-05f), broadcast(-0.0004359442f));
+  const V t = min(V(broadcast(3.95f)), y);
+  V q = fma(t, broadcast(2.1224503e-05f), broadcast(-0.0004359442f));
   q = fma(q, t, broadcast(0.004178178f));
   q = fma(q, t, broadcast(-0.025138022f));
   q = fma(q, t, broadcast(0.10830867f));
   q = fma(q, t, broadcast(0.63332105f));
   q = fma(q, t, broadcast(1.1295277f));
   q = fma(q, t, broadcast(-0.00017733376f));
-  const Vec large = broadcast(1.0f) - exp_within(-q);
-  return select(y < broadcast(0.9375f), small, large) | sign_bits(x);
+  const V large = broadcast(1.0f) - exp_within(V(-q));
+  return select(y < V(broadcast(0.9375f)), small, large) | sign_bits(x);
 }
 
 // GELU as src/ops/gelu.ts has it. Arguments are bounded so that infinities do not meet zeros; NaN
 // passes.
-MYELIN_INLINE Vec gelu_bounded(Vec x) { return max(broadcast(-40.0f), min(broadcast(40.0f), x)); }
-MYELIN_INLINE Vec gelu_share(Vec x) {
-  return broadcast(0.5f) + broadcast(0.5f) * erf(x * broadcast(0.70710678f));
+template <class V>
+MYELIN_INLINE V gelu_bounded(V x) {
+  return max(V(broadcast(-40.0f)), min(V(broadcast(40.0f)), x));
 }
-MYELIN_INLINE Vec gelu_tanh_share(Vec t) {
-  const Vec cubed = t * t * t;
-  return sigmoid(broadcast(1.5957691f) * fma(broadcast(0.044715f), cubed, t));
+template <class V>
+MYELIN_INLINE V gelu_share(V x) {
+  return broadcast(0.5f) + broadcast(0.5f) * erf(V(x * broadcast(0.70710678f)));
 }
-MYELIN_INLINE Vec gelu(Vec x) { return max(broadcast(-40.0f), x) * gelu_share(x); }
-MYELIN_INLINE Vec gelu_grad(Vec x, Vec g) {
-  const Vec t = gelu_bounded(x);
-  const Vec density = broadcast(0.39894228f) * exp_at_most_one(broadcast(-0.5f) * t * t);
+template <class V>
+MYELIN_INLINE V gelu_tanh_share(V t) {
+  const V cubed = t * t * t;
+  return sigmoid(V(broadcast(1.5957691f) * fma(broadcast(0.044715f), cubed, t)));
+}
+template <class V>
+MYELIN_INLINE V gelu(V x) {
+  return max(V(broadcast(-40.0f)), x) * gelu_share(x);
+}
+template <class V>
+MYELIN_INLINE V gelu_grad(V x, V g) {
+  const V t = gelu_bounded(x);
+  const V density = broadcast(0.39894228f) * exp_at_most_one(V(broadcast(-0.5f) * t * t));
   return g * fma(t, density, gelu_share(x));
 }
-MYELIN_INLINE Vec gelu_tanh(Vec x) {
-  return max(broadcast(-40.0f), x) * gelu_tanh_share(gelu_bounded(x));
+template <class V>
+MYELIN_INLINE V gelu_tanh(V x) {
+  return max(V(broadcast(-40.0f)), x) * gelu_tanh_share(gelu_bounded(x));
 }
-MYELIN_INLINE Vec gelu_tanh_grad(Vec x, Vec g) {
-  const Vec t = gelu_bounded(x), s = gelu_tanh_share(t), one = broadcast(1.0f);
-  const Vec slope = broadcast(1.5957691f) * fma(broadcast(0.134145f), t * t, one);
-  return g * fma(t * slope, s * (one - s), s);
+template <class V>
+MYELIN_INLINE V gelu_tanh_grad(V x, V g) {
+  const V t = gelu_bounded(x), s = gelu_tanh_share(t), one = broadcast(1.0f);
+  const V slope = broadcast(1.5957691f) * fma(broadcast(0.134145f), t * t, one);
+  return g * fma(V(t * slope), V(s * (one - s)), s);
 }
 
 // Unevaluated sums: hi + lo with |lo| at most half an ulp of hi, about 48 bits together.

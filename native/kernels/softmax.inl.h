@@ -31,33 +31,28 @@ MYELIN_INLINE float row_max(const float* x, int64_t cols) {
   return reduce_max(max(max(m0, m1), max(m2, m3)));
 }
 
-// sum exp(x - m), and where kStore the exponentials themselves. Two accumulators: exp is long
-// enough to hide the rest of the addition's latency. They start anew every 64 vectors, so that
-// errors of long rows grow with the number of blocks instead of elements.
+// sum exp(x - m), and where kStore the exponentials themselves. Accumulators start anew every 64
+// vectors, so that errors of long rows grow with the number of blocks instead of elements.
 template <bool kStore>
 MYELIN_INLINE float row_exp_sum(const float* x, int64_t cols, float max_of_row, float* out) {
   const Vec low = broadcast(-__builtin_inff()), m = broadcast(max_of_row);
   Vec total = zero();
   for (int64_t begin = 0; begin < cols; begin += 64 * kLanes) {
     const int64_t end = begin + 64 * kLanes < cols ? begin + 64 * kLanes : cols;
-    Vec s0 = zero(), s1 = zero();
+    Wide sums = zero();
     int64_t c = begin;
-    for (; c + 2 * kLanes <= end; c += 2 * kLanes) {
-      const Vec e0 = exp_at_most_one(load(x + c) - m);
-      const Vec e1 = exp_at_most_one(load(x + c + kLanes) - m);
-      if constexpr (kStore) {
-        store(out + c, e0);
-        store(out + c + kLanes, e1);
-      }
-      s0 = s0 + e0;
-      s1 = s1 + e1;
+    for (; c + kWide * kLanes <= end; c += kWide * kLanes) {
+      const Wide e = exp_at_most_one(load_wide_vec(x + c) - m);
+      if constexpr (kStore) store(out + c, e);
+      sums = sums + e;
     }
+    Vec rest = zero();
     for (; c < end; c += kLanes) {
       const Vec e = exp_at_most_one(row_lanes(x, c, end, low) - m);
       if constexpr (kStore) store_lanes(out, c, end, e);
-      s0 = s0 + e;
+      rest = rest + e;
     }
-    total = total + (s0 + s1);
+    total = total + (((sums.v[0] + sums.v[1]) + (sums.v[2] + sums.v[3])) + rest);
   }
   return reduce_add(total);
 }
