@@ -24,6 +24,8 @@ namespace myelin {
 //             exp   expm1 log   log1p sin   cos   tanh  sigmoid erf   rsqrt power
 //   with FMA  0.96  1.05  0.81  0.88  0.85  0.85  1.33  1.98    1.09  1.49  1.20
 //   portable  0.96  1.07  0.83  0.88  0.90  0.90  1.33  1.98    1.38  1.49  1.18
+//
+// gelu and geluTanh round as the ops they are made of do: half an ulp of x, in absolute terms.
 using MicroKernel = void(const void* a, const void* b, const void* c, void* out, int64_t n);
 
 // out[i] = *value, 32 bits, for i < n.

@@ -135,7 +135,7 @@ void check(const Form& form, bool scale, bool center, float offset) {
   outputs.push_back(statistics);
   // Rounding x itself costs as many deviations as the mean is away.
   const double tolerance = 2e-5 + 4e-7 * std::fabs(static_cast<double>(offset));
-  std::vector<float> mean, spread;
+  std::vector<float> mean(static_cast<size_t>(layout.groups)), spread = mean;
   for (const bool in_place : {false, true}) {
     step.in_place.clear();
     if (in_place) step.in_place = {{0, 0}};

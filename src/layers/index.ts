@@ -41,6 +41,6 @@ export {
   simpleRnnCell,
 } from "./simple-rnn.ts";
 export * from "./spatial-dropout.ts";
+export * from "./spectral-normalization.ts";
 export * from "./stacked-rnn-cells.ts";
 export * from "./time-distributed.ts";
-export * from "./spectral-normalization.ts";
