@@ -42,7 +42,7 @@ export function kernels(words: readonly string[]): void {
   const [family = "matmul"] = names;
   const name = `${family}_bench`;
   if (!existsSync(`${root}native/bench/${name}.cc`)) {
-    throw new Error(`bench kernels: no native/bench/${name}.cc; known: matmul, elementwise, reduce`);
+    throw new Error(`bench kernels: no native/bench/${name}.cc; known: matmul, elementwise, reduce, norm`);
   }
   const json = flags.has("json");
   const build = spawnSync(process.execPath, ["scripts/test-native.mjs", `--target=${name}`, "--no-run"], {
