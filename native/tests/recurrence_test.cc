@@ -194,9 +194,9 @@ TEST(recurrent_gradients) {
                          step.in_place = {{0, 2}};
                          const std::vector<Operand> saved = {
                              kernel, c, forward.outputs[3], forward.outputs[4], mask, dy};
-                         ThreadPool pool(2);
-                         const test::StepResult result = test::run_step(
-                             step, saved, {z.type, f32({b, u}), f32({b, u})}, level, pool);
+                         const test::StepResult result =
+                             test::run_step(step, saved, {z.type, f32({b, u}), f32({b, u})}, level,
+                                            test::two_threads());
                          for (size_t i = 0; i < want.size(); ++i) {
                            CHECK_NEAR(result.outputs[0].data<float>()[i], want[i], 2e-4);
                          }

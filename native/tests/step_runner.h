@@ -168,15 +168,21 @@ inline StepResult run_step(const Step& step, const std::vector<Operand>& inputs,
   return result;
 }
 
+// A pool whose worker runs already: starting one allocates.
+inline ThreadPool& two_threads() {
+  static ThreadPool pool(2);
+  pool.parallel_for(2, [](int64_t, int) {});
+  return pool;
+}
+
 // The step at every level, handed to check(result, level); two threads must give the bits of one.
 template <class Check>
 void each_level(const Step& step, const std::vector<Operand>& inputs,
                 const std::vector<TensorView>& outputs, Check&& check) {
-  static ThreadPool one(1), two(2);
-  two.parallel_for(2, [](int64_t, int) {});  // starts its worker
+  static ThreadPool one(1);
   for (const KernelTable* kernels : levels()) {
     const StepResult result = run_step(step, inputs, outputs, *kernels, one);
-    const StepResult again = run_step(step, inputs, outputs, *kernels, two);
+    const StepResult again = run_step(step, inputs, outputs, *kernels, two_threads());
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (result.outputs[i].bytes != again.outputs[i].bytes)
         fail(__FILE__, __LINE__, "%s: output %zu differs with two threads", kernels->level, i);

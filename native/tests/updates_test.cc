@@ -64,9 +64,9 @@ TEST(updates_adam) {
         outputs.insert(outputs.end(), {p.type, p.type, p.type});
         want.insert(want.end(), {p1, m1, v1});
       }
-      test::Step step = {plan_adamUpdate};
-      step.attr_floats = {0.9f, 0.999f, 1e-7f, decay, 0.0f, 0.0f};
-      step.attr_ints = {0, 0, 0, 0};
+      test::Step step = {.plan = plan_adamUpdate,
+                         .attr_ints = {0, 0, 0, 0},
+                         .attr_floats = {0.9f, 0.999f, 1e-7f, decay, 0.0f, 0.0f}};
       for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) step.in_place = in_place;
         test::each_level(step, inputs, outputs,
@@ -81,9 +81,9 @@ TEST(updates_adam) {
 
 // 1 - beta must be that of the decimal the user wrote: 0.001, not 1 - 0.999f = 0.000999987.
 TEST(updates_adam_beta_as_written) {
-  test::Step step = {plan_adamUpdate};
-  step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f, 0.0f};
-  step.attr_ints = {0, 0, 0, 0};
+  test::Step step = {.plan = plan_adamUpdate,
+                     .attr_ints = {0, 0, 0, 0},
+                     .attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f, 0.0f}};
   const TensorView one = test::view(DType::kFloat32, {1});
   const Operand zero = test::floats({1}, {0.0f}), unit = test::floats({1}, {1.0f});
   test::each_level(step, {scalar(0.001f), count_of(0), zero, unit, zero, zero}, {one, one, one},
@@ -130,9 +130,9 @@ TEST(updates_sgd) {
             want.push_back(v1);
           }
         }
-        test::Step step = {plan_sgdUpdate};
-        step.attr_floats = {momentum, decay, 0.0f, 0.0f};
-        step.attr_ints = {nesterov, 0, 0, 0};
+        test::Step step = {.plan = plan_sgdUpdate,
+                           .attr_ints = {nesterov, 0, 0, 0},
+                           .attr_floats = {momentum, decay, 0.0f, 0.0f}};
         for (int pass = 0; pass < 2; ++pass) {
           if (pass == 1) step.in_place = in_place;
           test::each_level(step, inputs, outputs,
@@ -182,9 +182,9 @@ TEST(updates_adam_with_all) {
       outputs.insert(outputs.end(), {p.type, p.type, p.type, p.type, p.type});
       want.insert(want.end(), {p1, m1, v1, h1, a1});
     }
-    test::Step step = {plan_adamUpdate};
-    step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.6f, 0.8f};
-    step.attr_ints = {1, 1, 1, 4};
+    test::Step step = {.plan = plan_adamUpdate,
+                       .attr_ints = {1, 1, 1, 4},
+                       .attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.6f, 0.8f}};
     test::each_level(step, inputs, outputs,
                      [&](const test::StepResult& result, const KernelTable& level) {
                        for (size_t o = 0; o < want.size(); ++o)
@@ -249,9 +249,9 @@ TEST(updates_lazy_adam) {
                                  m1.back() * alpha / (std::sqrt(v1.back()) + 1e-7)
                            : at(p));
       }
-      test::Step step = {plan_lazyAdamUpdate};
-      step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.1f, 0.0f};
-      step.attr_ints = {0};
+      test::Step step = {.plan = plan_lazyAdamUpdate,
+                         .attr_ints = {0},
+                         .attr_floats = {0.9f, 0.999f, 1e-7f, 0.1f, 0.0f}};
       if (in_place) step.in_place = {{0, 2}, {1, 5}, {2, 6}};
       test::each_level(step, {scalar(0.002f), count_of(3), p, indices, rows, m, v},
                        {p.type, p.type, p.type},
@@ -269,9 +269,9 @@ TEST(updates_lazy_adam_refuses) {
                    one = test::view(DType::kFloat32, {});
   const TensorView n = test::view(DType::kInt32, {}), places = test::view(DType::kInt32, {3});
   const TensorView rows = test::view(DType::kFloat32, {3, 2}), x = test::view(DType::kFloat32, {4});
-  test::Step step = {plan_lazyAdamUpdate};
-  step.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f};
-  step.attr_ints = {0};
+  test::Step step = {.plan = plan_lazyAdamUpdate,
+                     .attr_ints = {0},
+                     .attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f}};
   const std::vector<TensorView> out = {table, table, table};
   step.plan(test::spec_of(step, {one, n, table, places, rows, table, table}, out),
             {*test::levels()[0], 2});  // must not throw
@@ -301,9 +301,9 @@ TEST(updates_lazy_adam_refuses) {
 TEST(updates_refuse) {
   const TensorView x = test::view(DType::kFloat32, {4}), one = test::view(DType::kFloat32, {});
   const TensorView n = test::view(DType::kInt32, {}), i = test::view(DType::kInt32, {4});
-  test::Step adam = {plan_adamUpdate};
-  adam.attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f, 0.0f};
-  adam.attr_ints = {0, 0, 0, 0};
+  test::Step adam = {.plan = plan_adamUpdate,
+                     .attr_ints = {0, 0, 0, 0},
+                     .attr_floats = {0.9f, 0.999f, 1e-7f, 0.0f, 0.0f, 0.0f}};
   adam.plan(test::spec_of(adam, {one, n, x, x, x, x}, {x, x, x}),
             {*test::levels()[0], 2});  // must not throw
   test::expect_refused(adam, {one}, {}, "no iteration");
@@ -322,9 +322,8 @@ TEST(updates_refuse) {
   test::expect_refused(adam, {one, n}, {}, "no scale");
   adam.attr_floats.pop_back();
   test::expect_refused(adam, {one, n, x, x, x, x}, {x, x, x}, "an attribute missing");
-  test::Step sgd = {plan_sgdUpdate};
-  sgd.attr_floats = {0.9f, 0.0f, 0.0f, 0.0f};
-  sgd.attr_ints = {0, 0, 0, 0};
+  test::Step sgd = {
+      .plan = plan_sgdUpdate, .attr_ints = {0, 0, 0, 0}, .attr_floats = {0.9f, 0.0f, 0.0f, 0.0f}};
   test::expect_refused(sgd, {}, {}, "nothing");
   test::expect_refused(sgd, {one, n, x, x}, {x}, "momentum without a velocity");
   sgd.attr_floats = {0.0f, 0.0f, 0.0f, 0.0f};
