@@ -8,8 +8,6 @@ export * from "./bidirectional.ts";
 export * from "./conv.ts";
 export * from "./conv-transpose.ts";
 export * from "./core.ts";
-export * from "./core.ts";
-export * from "./dense.ts";
 export * from "./dense.ts";
 export * from "./depthwise-conv.ts";
 export * from "./einsum-dense.ts";
