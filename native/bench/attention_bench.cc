@@ -2,31 +2,14 @@
 // the products alone, of the lower triangle where causal.
 //   attention_bench [name part] [--level avx2] [--threads 1|2]
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "../step.h"
-
-#include "../kernels/simd/portable.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#if defined(__x86_64__)
-#include "../kernels/simd/avx2.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#include "../kernels/simd/avx512.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#elif defined(__aarch64__)
-#include "../kernels/simd/neon.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#endif
+#include "fma_peak.h"
 
 using namespace myelin;
 
@@ -50,34 +33,6 @@ constexpr Case kCases[] = {
     {"grouped 1x1024 8/2x64 causal", 1, 1024, 1024, 8, 2, 64, true, false, 0},
     {"one query 1x1024 8x64", 1, 1, 1024, 8, 8, 64, false, false, 0},
 };
-
-double stopwatch(int threads) {
-#if defined(CLOCK_THREAD_CPUTIME_ID)
-  timespec t;
-  if (threads == 1 && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0)
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-#endif
-  (void)threads;
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-volatile float g_sink;
-
-double fma_gflops(const KernelTable& kernels) {
-  const int64_t steps = 200000;
-  const std::string level = kernels.level;
-  double flop = portable::kFlopPerStep;
-  float (*loop)(int64_t, float) = portable::fma_loop;
-#if defined(__x86_64__)
-  if (level == "avx2") loop = avx2::fma_loop, flop = avx2::kFlopPerStep;
-  if (level == "avx512") loop = avx512::fma_loop, flop = avx512::kFlopPerStep;
-#elif defined(__aarch64__)
-  if (level == "neon") loop = neon::fma_loop, flop = neon::kFlopPerStep;
-#endif
-  const double start = stopwatch(1);
-  g_sink = loop(steps, 0.5f);
-  return 1e-9 * flop * static_cast<double>(steps) / (stopwatch(1) - start);
-}
 
 TensorView view(DType dtype, const std::vector<int64_t>& dims) {
   TensorView v{dtype, static_cast<int32_t>(dims.size()), {}, 1};

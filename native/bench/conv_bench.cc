@@ -6,71 +6,20 @@
 // --direct leaves Winograd's and other transforms out; --steady has kernels packed ahead, as
 // prediction does.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "../conv_paths.h"
-
-#include "../kernels/simd/portable.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#if defined(__x86_64__)
-#include "../kernels/simd/avx2.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#include "../kernels/simd/avx512.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#elif defined(__aarch64__)
-#include "../kernels/simd/neon.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#endif
+#include "fma_peak.h"
 
 using namespace myelin;
 
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// As matmul_bench: processor time where one thread makes that possible.
-double stopwatch(int threads) {
-#if defined(CLOCK_THREAD_CPUTIME_ID)
-  timespec t;
-  if (threads == 1 && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0) {
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-#endif
-  (void)threads;
-  return now();
-}
-
-volatile float g_sink;
-
-double fma_gflops(const KernelTable& kernels) {
-  const int64_t steps = 100000;
-  const std::string level = kernels.level;
-  double flop = portable::kFlopPerStep;
-  float (*loop)(int64_t, float) = portable::fma_loop;
-#if defined(__x86_64__)
-  if (level == "avx2") loop = avx2::fma_loop, flop = avx2::kFlopPerStep;
-  if (level == "avx512") loop = avx512::fma_loop, flop = avx512::kFlopPerStep;
-#elif defined(__aarch64__)
-  if (level == "neon") loop = neon::fma_loop, flop = neon::kFlopPerStep;
-#endif
-  const double start = stopwatch(1);
-  g_sink = loop(steps, 0.5f);
-  return 1e-9 * flop * static_cast<double>(steps) / (stopwatch(1) - start);
-}
 
 struct Shape {
   const char* name;

@@ -6,78 +6,24 @@
 // Prints GFLOP/s (best and median of many runs) and the best's share of peak. Machines shared with
 // others disturb single runs, so the product, the peak and OpenBLAS (where built in) take turns.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "../gemm.h"
+#include "fma_peak.h"
 
 #if defined(MYELIN_HAVE_OPENBLAS)
 #include <cblas.h>
 extern "C" void openblas_set_num_threads(int);
 #endif
 
-#include "../kernels/simd/portable.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#if defined(__x86_64__)
-#include "../kernels/simd/avx2.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#include "../kernels/simd/avx512.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#elif defined(__aarch64__)
-#include "../kernels/simd/neon.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#endif
-
 using namespace myelin;
 
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Time for a measurement: on one thread its own processor time, which leaves out what neighbours
-// take away (though not the caches they empty); on several threads there is only the clock on the
-// wall.
-double stopwatch(int threads) {
-#if defined(CLOCK_THREAD_CPUTIME_ID)
-  timespec t;
-  if (threads == 1 && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0) {
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-#endif
-  (void)threads;
-  return now();
-}
-
-volatile float g_sink;
-
-// GFLOP/s of one core in a loop of multiply-adds; the best ever seen is the peak.
-double fma_gflops(const KernelTable& kernels) {
-  const int64_t steps = 200000;  // a fraction of a millisecond
-  const std::string level = kernels.level;
-  double flop = portable::kFlopPerStep;
-  float (*loop)(int64_t, float) = portable::fma_loop;
-#if defined(__x86_64__)
-  if (level == "avx2") loop = avx2::fma_loop, flop = avx2::kFlopPerStep;
-  if (level == "avx512") loop = avx512::fma_loop, flop = avx512::kFlopPerStep;
-#elif defined(__aarch64__)
-  if (level == "neon") loop = neon::fma_loop, flop = neon::kFlopPerStep;
-#endif
-  const double start = stopwatch(1);
-  g_sink = loop(steps, 0.5f);
-  return 1e-9 * flop * static_cast<double>(steps) / (stopwatch(1) - start);
-}
 
 struct Options {
   std::string level, trans;

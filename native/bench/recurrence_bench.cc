@@ -3,47 +3,9 @@
 //   recurrence_bench [name part] [level]
 // Prints milliseconds (medians), GFLOP/s and the share of the peak of as many cores.
 #include "step_bench.inl.h"
-
-#include "../kernels/simd/portable.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#if defined(__x86_64__)
-#include "../kernels/simd/avx2.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#include "../kernels/simd/avx512.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#elif defined(__aarch64__)
-#include "../kernels/simd/neon.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#endif
+#include "fma_peak.h"
 
 namespace {
-
-volatile float g_sink;
-
-// GFLOP/s of one core in a loop of multiply-adds, the best of several.
-double peak_of(const KernelTable& kernels) {
-  const std::string level = kernels.level;
-  double flop = portable::kFlopPerStep;
-  float (*loop)(int64_t, float) = portable::fma_loop;
-#if defined(__x86_64__)
-  if (level == "avx2") loop = avx2::fma_loop, flop = avx2::kFlopPerStep;
-  if (level == "avx512") loop = avx512::fma_loop, flop = avx512::kFlopPerStep;
-#elif defined(__aarch64__)
-  if (level == "neon") loop = neon::fma_loop, flop = neon::kFlopPerStep;
-#endif
-  double best = 0;
-  for (int i = 0; i < 20; ++i) {
-    const int64_t steps = 200000;
-    const double start = stopwatch(1);
-    g_sink = loop(steps, 0.5f);
-    best = std::max(best, 1e-9 * flop * static_cast<double>(steps) / (stopwatch(1) - start));
-  }
-  return best;
-}
 
 struct Sequence {
   const char* name;
@@ -119,7 +81,7 @@ int main(int argc, char** argv) {
       kernels = kernel_table(level);
   }
   const ScopedFlushDenormals flush;
-  const double peak = peak_of(*kernels);
+  const double peak = fma_peak(*kernels);
   std::printf("level %s, %.1f GFLOP/s a core\n%-28s %26s %26s\n", kernels->level, peak, "",
               "1 thread: ms, GFLOP/s", "2 threads: ms, GFLOP/s");
   const int64_t sizes[][3] = {{32, 100, 128}, {32, 80, 64}, {128, 50, 256}, {1, 100, 128}};

@@ -6,13 +6,12 @@
 #define MYELIN_BENCH_STEP_BENCH_H_
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <functional>
 
 #include "../step.h"
+#include "stopwatch.h"
 
 namespace {
 
@@ -40,17 +39,6 @@ struct Case {
 };
 
 constexpr DType kF = DType::kFloat32, kI = DType::kInt32, kU = DType::kUint8;
-
-// One thread is timed by its own processor time, which leaves out what neighbours take away.
-double stopwatch(int threads) {
-#if defined(CLOCK_THREAD_CPUTIME_ID)
-  timespec t;
-  if (threads == 1 && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0)
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-#endif
-  (void)threads;
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Seconds a call, the median of seven windows of some 20 ms.
 double time_of(int threads, const std::function<void()>& call) {

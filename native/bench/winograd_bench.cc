@@ -3,7 +3,6 @@
 //   winograd_bench [--level avx2] [--threads 2] [--shape n,h,w,in,out] [--seconds 0.1]
 //                  [--way direct|2|4|grad]
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -12,51 +11,11 @@
 
 #include "../conv_paths.h"
 #include "../winograd.h"
-#include "../kernels/simd/portable.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#if defined(__x86_64__)
-#include "../kernels/simd/avx2.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#include "../kernels/simd/avx512.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#elif defined(__aarch64__)
-#include "../kernels/simd/neon.h"
-#include "fma_peak.inl.h"
-#include "../kernels/simd/close.h"
-#endif
+#include "fma_peak.h"
 
 using namespace myelin;
 
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-volatile float g_sink;
-
-double fma_gflops(const KernelTable& kernels) {
-  const int64_t steps = 200000;
-  const std::string level = kernels.level;
-  double flop = portable::kFlopPerStep;
-  float (*loop)(int64_t, float) = portable::fma_loop;
-#if defined(__x86_64__)
-  if (level == "avx2") loop = avx2::fma_loop, flop = avx2::kFlopPerStep;
-  if (level == "avx512") loop = avx512::fma_loop, flop = avx512::kFlopPerStep;
-#elif defined(__aarch64__)
-  if (level == "neon") loop = neon::fma_loop, flop = neon::kFlopPerStep;
-#endif
-  double best = 0;
-  for (int i = 0; i < 20; ++i) {
-    const double start = now();
-    g_sink = loop(steps, 0.5f);
-    best = std::max(best, 1e-9 * flop * static_cast<double>(steps) / (now() - start));
-  }
-  return best;
-}
 
 // Median seconds of a call.
 template <class F>
@@ -212,7 +171,7 @@ int main(int argc, char** argv) {
   for (const CpuLevel l : kAllCpuLevels) {
     const KernelTable* kernels = kernel_table(l);
     if (kernels == nullptr || !supported(l) || level != kernels->level) continue;
-    const double peak = fma_gflops(*kernels);
+    const double peak = fma_peak(*kernels);
     for (int t = 1; t <= usable_cores(); t *= 2) {
       if (threads != 0 && t != threads) continue;
       ThreadPool pool(t);
