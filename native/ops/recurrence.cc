@@ -33,6 +33,46 @@ void require_dims(const char* name, const TensorView& view, DType dtype,
           std::string(name) + ": operand of a wrong shape or dtype");
 }
 
+// The step worked at the s-th place of a sequence.
+int64_t step_at(int64_t s, int64_t steps, bool backwards) { return backwards ? steps - 1 - s : s; }
+
+// The byte of the first row's mask at step t, or null.
+const uint8_t* mask_at(const void* mask, int64_t first, int64_t steps, int64_t t) {
+  return mask == nullptr ? nullptr : static_cast<const uint8_t*>(mask) + first * steps + t;
+}
+
+// The states of some rows in the worker's floats, and those rows of whole states.
+struct StateRows {
+  float* own;
+  int64_t first, size;
+
+  float* at(size_t i) const { return own + static_cast<int64_t>(i) * size; }
+  size_t bytes() const { return static_cast<size_t>(size) * sizeof(float); }
+  // Zeros where there is nothing to load.
+  void load(size_t i, const void* from) const {
+    if (from == nullptr) {
+      std::memset(at(i), 0, bytes());
+    } else {
+      std::memcpy(at(i), static_cast<const float*>(from) + first, bytes());
+    }
+  }
+  void store(size_t i, void* to) const {
+    std::memcpy(static_cast<float*>(to) + first, at(i), bytes());
+  }
+};
+
+int64_t row_floats(const SequenceOperands& operands, const SequenceSizes& sizes) {
+  return static_cast<int64_t>(operands.states) * sizes.units + sizes.columns;
+}
+
+// The attribute of a sequence that has one attribute, and as many operands as it should.
+bool is_backwards(const char* name, const StepSpec& spec, const SequenceOperands& operands) {
+  const size_t least = operands.fixed + operands.states;
+  require_form(spec, name, spec.inputs.size() == least + 1 ? least + 1 : least, operands.outputs,
+               1);
+  return spec.attrs.ints[0] != 0;
+}
+
 }  // namespace
 
 int64_t sequence_rows(int64_t batch) {
@@ -124,17 +164,98 @@ size_t SequenceSplit::workspace_bytes() const {
   return static_cast<size_t>(panel_floats_ + threads_ * worker_floats_) * sizeof(float);
 }
 
-SequenceGradForm::SequenceGradForm(const char* name, const StepSpec& spec, size_t fixed,
-                                   size_t states, size_t outputs) {
+SequencePlan::SequencePlan(const char* name, const StepSpec& spec, const PlanContext& context,
+                           const SequenceOperands& operands)
+    : operands_(operands),
+      masked_(spec.inputs.size() > operands.fixed + operands.states),
+      backwards_(is_backwards(name, spec, operands)),
+      sizes_(name, spec.inputs[operands.z], spec.inputs[operands.kernel], operands.gates),
+      panels_(context.kernels, sizes_.units, sizes_.columns, false, sizes_.columns,
+              sequence_rows(sizes_.batch), spec.is_steady(operands.kernel)),
+      split_(context, sizes_.batch, panels_.floats(), row_floats(operands, sizes_)) {
+  for (size_t i = 0; i < operands.states; ++i) {
+    sizes_.require_state(name, spec.inputs[operands.fixed + i]);
+    sizes_.require_state(name, spec.outputs[1 + i]);
+  }
+  if (masked_) sizes_.require_mask(name, spec.inputs[operands.fixed + operands.states]);
+  sizes_.require_all(name, spec.outputs[0], sizes_.units);
+}
+
+void SequencePlan::prepare(const RunContext& context, const void* const* inputs) const {
+  panels_.prepare(context, static_cast<const float*>(inputs[operands_.kernel]));
+}
+
+void SequencePlan::run(const RunContext& context, const void* const* inputs,
+                       void* const* outputs) const {
+  const size_t fixed = operands_.fixed, states = operands_.states;
+  const void* mask = masked_ ? inputs[fixed + states] : nullptr;
+  const int64_t steps = sizes_.steps, u = sizes_.units;
+  const float* kernel = panels_.made(context, static_cast<const float*>(inputs[operands_.kernel]));
+  split_.each(context, [&](int64_t first, int64_t rows, float* own) {
+    const StateRows state = {own, first * u, rows * u};
+    float* product = state.at(states);
+    for (size_t i = 0; i < states; ++i) state.load(i, inputs[fixed + i]);
+    for (int64_t s = 0; s < steps; ++s) {
+      const int64_t t = step_at(s, steps, backwards_);
+      const int64_t before = step_at(s - 1, steps, backwards_);
+      panels_.multiply(context.kernels, rows, own, kernel, product, false);
+      step({context.kernels, inputs, outputs, first, rows, first * steps + t,
+            first * steps + before, s == 0, mask_at(mask, first, steps, t), own, product});
+    }
+    for (size_t i = 0; i < states; ++i) state.store(i, outputs[1 + i]);
+  });
+}
+
+SequenceGradPlan::Form::Form(const char* name, const StepSpec& spec,
+                             const SequenceOperands& operands) {
   require(spec.attrs.ints.size() == 4, std::string(name) + ": wrong number of attributes");
   backwards = spec.attrs.ints[0] != 0;
   masked = spec.attrs.ints[1] != 0;
   by_outputs = spec.attrs.ints[2] != 0;
   by_state = spec.attrs.ints[3] != 0;
-  mask = fixed;
+  mask = operands.fixed;
   dy = mask + (masked ? 1 : 0);
   dh = dy + (by_outputs ? 1 : 0);
-  require_form(spec, name, dh + (by_state ? states : 0), outputs, 4);
+  require_form(spec, name, dh + (by_state ? operands.states : 0), operands.outputs, 4);
+}
+
+SequenceGradPlan::SequenceGradPlan(const char* name, const StepSpec& spec,
+                                   const PlanContext& context, const SequenceOperands& operands)
+    : operands_(operands),
+      form_(name, spec, operands),
+      sizes_(name, spec.inputs[operands.z], spec.inputs[operands.kernel], operands.gates),
+      panels_(context.kernels, sizes_.columns, sizes_.units, true, sizes_.columns,
+              sequence_rows(sizes_.batch), false),
+      split_(context, sizes_.batch, panels_.floats(), row_floats(operands, sizes_)) {
+  if (form_.masked) sizes_.require_mask(name, spec.inputs[form_.mask]);
+  if (form_.by_outputs) sizes_.require_all(name, spec.inputs[form_.dy], sizes_.units);
+  sizes_.require_all(name, spec.outputs[0], sizes_.columns);
+  for (size_t i = 0; i < operands.states; ++i) {
+    if (form_.by_state) sizes_.require_state(name, spec.inputs[form_.dh + i]);
+    sizes_.require_state(name, spec.outputs[operands.outputs - operands.states + i]);
+  }
+}
+
+void SequenceGradPlan::run(const RunContext& context, const void* const* inputs,
+                           void* const* outputs) const {
+  const size_t states = operands_.states;
+  const void* mask = form_.masked ? inputs[form_.mask] : nullptr;
+  const int64_t steps = sizes_.steps, u = sizes_.units;
+  const float* kernel = panels_.made(context, static_cast<const float*>(inputs[operands_.kernel]));
+  split_.each(context, [&](int64_t first, int64_t rows, float* own) {
+    const StateRows state = {own, first * u, rows * u};
+    float* product = state.at(states);
+    for (size_t i = 0; i < states; ++i)
+      state.load(i, form_.by_state ? inputs[form_.dh + i] : nullptr);
+    for (int64_t s = steps - 1; s >= 0; --s) {
+      const int64_t t = step_at(s, steps, form_.backwards);
+      const int64_t before = step_at(s - 1, steps, form_.backwards);
+      step({context.kernels, inputs, outputs, first, rows, first * steps + t,
+            first * steps + before, s == 0, mask_at(mask, first, steps, t), own, product});
+      panels_.multiply(context.kernels, rows, product, kernel, own, true);
+    }
+    for (size_t i = 0; i < states; ++i) state.store(i, outputs[operands_.outputs - states + i]);
+  });
 }
 
 }  // namespace myelin

@@ -1,6 +1,7 @@
-// What the recurrent sequences share: checked sizes, the recurrent kernel in panels, and the split
-// of the batch. A thread takes some rows of the batch through all steps by itself, so nobody waits
-// for anybody, and the recurrent kernel, packed once for all, stays in each core's L2.
+// What the recurrent sequences share: checked sizes, the recurrent kernel in panels, the split of
+// the batch, and the way through the steps. A thread takes some rows of the batch through all steps
+// by itself, so nobody waits for anybody, and the recurrent kernel, packed once for all, stays in
+// each core's L2.
 #pragma once
 
 #include <string>
@@ -73,23 +74,87 @@ class SequenceSplit {
   const int threads_;
 };
 
-// Attributes of the gradients: goBackwards, then which inputs come after the fixed ones.
-struct SequenceGradForm {
-  bool backwards, masked, by_outputs, by_state;
-  SequenceGradForm(const char* name, const StepSpec& spec, size_t fixed, size_t states,
-                   size_t outputs);
-  // Places among the inputs.
-  size_t mask, dy, dh;
+// Which operands a sequence has. Inputs: `fixed` ones, z [B, T, G * U] and the kernel among them;
+// then forward the states and a mask or none, and of a gradient what its attributes say: a mask,
+// dy, the gradients by the final states. Outputs: forward y, the final states, others; of a
+// gradient that by z, others, those by the initial states.
+struct SequenceOperands {
+  int64_t gates;
+  size_t z, kernel, fixed, states, outputs;
 };
 
-// The step worked at the s-th place of a sequence.
-inline int64_t step_at(int64_t s, int64_t steps, bool backwards) {
-  return backwards ? steps - 1 - s : s;
-}
+// Some rows of the batch, `first` the first of them, at one step. Those of an operand [B, T, w]
+// begin at at * w and are T * w apart.
+struct SequenceStep {
+  const KernelTable& kernels;
+  const void* const* inputs;
+  void* const* outputs;
+  int64_t first, rows;
+  int64_t at, before;  // first * T + t, and that of the step worked before this one forward
+  bool is_first;       // there is none before
+  const uint8_t* mask;
+  float* states;   // [rows, U] after one another: h (and c), or the gradients by them
+  float* product;  // [rows, G * U]: h times the kernel, or what the kernel turns into a part of dh
 
-// The byte of the first row's mask at step t, or null.
-inline const uint8_t* mask_at(const void* mask, int64_t first, int64_t steps, int64_t t) {
-  return mask == nullptr ? nullptr : static_cast<const uint8_t*>(mask) + first * steps + t;
-}
+  const float* in(size_t i) const { return static_cast<const float*>(inputs[i]); }
+  float* out(size_t i) const { return static_cast<float*>(outputs[i]); }
+};
+
+// Takes the states of a sequence through its steps. Subclasses check what only they have, and work
+// one step: new states, from the product of h and the kernel.
+class SequencePlan : public StepPlan {
+ public:
+  SequencePlan(const char* name, const StepSpec& spec, const PlanContext& context,
+               const SequenceOperands& operands);
+  size_t workspace_bytes() const final { return split_.workspace_bytes(); }
+  size_t prepared_bytes() const final { return panels_.prepared_bytes(); }
+  void prepare(const RunContext& context, const void* const* inputs) const final;
+  void run(const RunContext& context, const void* const* inputs, void* const* outputs) const final;
+
+ protected:
+  virtual void step(const SequenceStep& s) const = 0;
+
+  const SequenceOperands operands_;
+  const bool masked_, backwards_;
+  const SequenceSizes sizes_;
+
+ private:
+  const Panels panels_;
+  const SequenceSplit split_;
+};
+
+// Takes the gradients by the states through the steps, the last one first. Subclasses work one
+// step: the product's gradient, and those by the states without what comes through the product.
+class SequenceGradPlan : public StepPlan {
+ public:
+  SequenceGradPlan(const char* name, const StepSpec& spec, const PlanContext& context,
+                   const SequenceOperands& operands);
+  size_t workspace_bytes() const final { return split_.workspace_bytes(); }
+  void run(const RunContext& context, const void* const* inputs, void* const* outputs) const final;
+
+ protected:
+  virtual void step(const SequenceStep& s) const = 0;
+  // The gradient by the outputs at a step, or null.
+  const float* dy_at(const SequenceStep& s) const {
+    return form_.by_outputs ? s.in(form_.dy) + s.at * sizes_.units : nullptr;
+  }
+
+ private:
+  // Attributes: goBackwards, then which inputs come after the fixed ones.
+  struct Form {
+    bool backwards, masked, by_outputs, by_state;
+    size_t mask, dy, dh;  // places among the inputs
+    Form(const char* name, const StepSpec& spec, const SequenceOperands& operands);
+  };
+  const SequenceOperands operands_;
+  const Form form_;
+
+ protected:
+  const SequenceSizes sizes_;
+
+ private:
+  const Panels panels_;
+  const SequenceSplit split_;
+};
 
 }  // namespace myelin
