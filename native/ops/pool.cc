@@ -99,48 +99,34 @@ class MaxPoolPlan final : public StepPlan {
   const Pooling pooling_;
 };
 
-class MaxPoolGradPlan final : public StepPlan {
+// The gradient and the gather of maxima are kernels of one type: they read `from` through the
+// index.
+using FromIndexU8 = MaxPoolGradU8;
+using FromIndexI32 = MaxPoolGradI32;
+
+// To dx from dy, of_image, or to y from x.
+class MaxPoolIndexPlan final : public StepPlan {
  public:
-  explicit MaxPoolGradPlan(const Pooling& pooling) : pooling_(pooling) {}
+  MaxPoolIndexPlan(const Pooling& pooling, bool of_image, FromIndexU8* u8, FromIndexI32* i32)
+      : pooling_(pooling), of_image_(of_image), u8_(u8), i32_(i32) {}
   void run(const RunContext& context, const void* const* inputs,
            void* const* outputs) const override {
-    const auto* dy = static_cast<const float*>(inputs[0]);
-    auto* dx = static_cast<float*>(outputs[0]);
-    each_rows(context, pooling_, true, [&](int64_t first, int64_t count) {
+    const auto* from = static_cast<const float*>(inputs[0]);
+    auto* to = static_cast<float*>(outputs[0]);
+    each_rows(context, pooling_, of_image_, [&](int64_t first, int64_t count) {
       if (pooling_.small_index) {
-        context.kernels.max_pool_grad_u8(pooling_.shape, dy, static_cast<const uint8_t*>(inputs[1]),
-                                         first, count, dx);
+        u8_(pooling_.shape, from, static_cast<const uint8_t*>(inputs[1]), first, count, to);
       } else {
-        context.kernels.max_pool_grad_i32(pooling_.shape, dy,
-                                          static_cast<const int32_t*>(inputs[1]), first, count, dx);
+        i32_(pooling_.shape, from, static_cast<const int32_t*>(inputs[1]), first, count, to);
       }
     });
   }
 
  private:
   const Pooling pooling_;
-};
-
-class MaxPoolGatherPlan final : public StepPlan {
- public:
-  explicit MaxPoolGatherPlan(const Pooling& pooling) : pooling_(pooling) {}
-  void run(const RunContext& context, const void* const* inputs,
-           void* const* outputs) const override {
-    const auto* x = static_cast<const float*>(inputs[0]);
-    auto* y = static_cast<float*>(outputs[0]);
-    each_rows(context, pooling_, false, [&](int64_t first, int64_t count) {
-      if (pooling_.small_index) {
-        context.kernels.max_pool_gather_u8(pooling_.shape, x,
-                                           static_cast<const uint8_t*>(inputs[1]), first, count, y);
-      } else {
-        context.kernels.max_pool_gather_i32(
-            pooling_.shape, x, static_cast<const int32_t*>(inputs[1]), first, count, y);
-      }
-    });
-  }
-
- private:
-  const Pooling pooling_;
+  const bool of_image_;
+  FromIndexU8* const u8_;
+  FromIndexI32* const i32_;
 };
 
 class AveragePoolPlan final : public StepPlan {
@@ -169,17 +155,19 @@ std::unique_ptr<StepPlan> plan_maxPool(const StepSpec& spec, const PlanContext&)
   require_index("maxPool", spec.outputs[1], spec.outputs[0], p);
   return std::make_unique<MaxPoolPlan>(p);
 }
-std::unique_ptr<StepPlan> plan_maxPoolGrad(const StepSpec& spec, const PlanContext&) {
+std::unique_ptr<StepPlan> plan_maxPoolGrad(const StepSpec& spec, const PlanContext& context) {
   require_form(spec, "maxPoolGrad", 2, 1, 0, 3);
   const Pooling p = checked_pooling("maxPoolGrad", spec, spec.outputs[0], spec.inputs[0]);
   require_index("maxPoolGrad", spec.inputs[1], spec.inputs[0], p);
-  return std::make_unique<MaxPoolGradPlan>(p);
+  return std::make_unique<MaxPoolIndexPlan>(p, true, context.kernels.max_pool_grad_u8,
+                                            context.kernels.max_pool_grad_i32);
 }
-std::unique_ptr<StepPlan> plan_maxPoolGather(const StepSpec& spec, const PlanContext&) {
+std::unique_ptr<StepPlan> plan_maxPoolGather(const StepSpec& spec, const PlanContext& context) {
   require_form(spec, "maxPoolGather", 2, 1, 0, 3);
   const Pooling p = checked_pooling("maxPoolGather", spec, spec.inputs[0], spec.outputs[0]);
   require_index("maxPoolGather", spec.inputs[1], spec.outputs[0], p);
-  return std::make_unique<MaxPoolGatherPlan>(p);
+  return std::make_unique<MaxPoolIndexPlan>(p, false, context.kernels.max_pool_gather_u8,
+                                            context.kernels.max_pool_gather_i32);
 }
 std::unique_ptr<StepPlan> plan_averagePool(const StepSpec& spec, const PlanContext& context) {
   require_form(spec, "averagePool", 1, 1, 0, 3);
