@@ -16,14 +16,17 @@ import { type Operand, toFloat } from "./operand.ts";
 import { record } from "./record.ts";
 import { sum } from "./reduce.ts";
 import {
-  asRows,
-  beforeEach,
   checkSequenceInputs,
+  gradientInputs,
+  gradientInputTypes,
+  readGradientInputs,
   readSequence,
+  recurrentKernelGrad,
   type SequenceAttrs,
   type SequenceGradAttrs,
   type SequenceOptions,
   sequenceSizes,
+  sigmoidSlope,
   stepOrder,
 } from "./sequence.ts";
 import { concatenate, expandDims, split, stack, unstack, zeros } from "./shape.ts";
@@ -59,16 +62,9 @@ export const gruOp: Op = record<SequenceAttrs>({
     const [dy, dh, byGates, byInner] = grads;
     // Only who differentiates a gradient comes by these.
     if (byGates || byInner) return undefined;
-    const attrs: SequenceGradAttrs = {
-      goBackwards,
-      masked: mask.length > 0,
-      byOutputs: dy != null,
-      byState: dh != null,
-    };
-    const arrived = [...(dy ? [dy] : []), ...(dh ? [dh] : [])];
-    const [dx, dm, dh0] = emit(gruGradOp, [kernel, h0, y, gates, inner, ...mask, ...arrived], attrs);
-    const before = beforeEach(y, h0, goBackwards);
-    const dKernel = matmul(asRows(before), asRows(dm!), { transposeA: true });
+    const { arrived, attrs } = gradientInputs(mask, dy, [dh], goBackwards, h0.shape);
+    const [dx, dm, dh0] = emit(gruGradOp, [kernel, h0, y, gates, inner, ...arrived], attrs);
+    const dKernel = recurrentKernelGrad(y, h0, dm!, goBackwards);
     return [dx!, dKernel, sum(dm!, { axis: [0, 1] }), dh0!, ...mask.map(() => null)];
   },
   expand(inputs, { goBackwards }) {
@@ -108,33 +104,24 @@ export const gruOp: Op = record<SequenceAttrs>({
 export const gruGradOp: Op = record<SequenceGradAttrs>({
   name: "gruGrad",
   kind: "composite",
-  infer(inputs, { masked, byOutputs, byState }, where) {
-    const { batch, steps, units } = sequenceSizes(where, inputs[3], inputs[0], GATES);
-    const [state, all] = [
-      [batch, units],
-      [batch, steps, units],
-    ];
+  infer(inputs, attrs, where) {
+    const sizes = sequenceSizes(where, inputs[3], inputs[0], GATES);
+    const { batch, steps, units } = sizes;
+    const state = [batch, units];
+    const all = [batch, steps, units];
     checkSequenceInputs(
       where,
       [inputs[1]!, inputs[2]!, ...inputs.slice(4)],
-      [
-        ["h", state],
-        ["outputs", all],
-        ["inner", all],
-        ...(masked ? [["mask", [batch, steps], "bool"] as const] : []),
-        ...(byOutputs ? [["dy", all] as const] : []),
-        ...(byState ? [["dh", state] as const] : []),
-      ],
+      [["h", state], ["outputs", all], ["inner", all], ...gradientInputTypes(attrs, sizes, ["dh"])],
     );
     return [inputs[3]!, inputs[3]!, { shape: state, dtype: "float32" }];
   },
-  expand(inputs, { goBackwards, masked, byOutputs, byState }) {
+  expand(inputs, attrs) {
     const [kernel, h0, y, gates, inner, ...rest] = inputs as [Value, Value, Value, Value, Value, ...Value[]];
-    const masks = masked ? unstack(rest.shift()!, { axis: 1 }) : undefined;
-    const dys = byOutputs ? unstack(rest.shift()!, { axis: 1 }) : undefined;
-    let dh = byState ? rest[0]! : zeros(h0.shape);
+    const { masks, dys, byStates } = readGradientInputs(rest, attrs, 1, h0.shape);
+    let dh = byStates[0]!;
     const [ys, gatesAt, innerAt] = [y, gates, inner].map((v) => unstack(v, { axis: 1 }));
-    const order = stepOrder(ys!.length, goBackwards);
+    const order = stepOrder(ys!.length, attrs.goBackwards);
     const [dxs, dms]: [Value[], Value[]] = [[], []];
     for (let s = order.length - 1; s >= 0; s--) {
       const t = order[s]!;
@@ -142,8 +129,8 @@ export const gruGradOp: Op = record<SequenceGradAttrs>({
       const before = s === 0 ? h0 : ys![order[s - 1]!]!;
       const byH = dys ? add(dh, dys[t]!) : dh;
       const byG = multiply(multiply(byH, subtract(1, z)), subtract(1, square(g)));
-      const byZ = multiply(multiply(byH, subtract(before, g)), slope(z));
-      const byR = multiply(multiply(byG, innerAt![t]!), slope(r));
+      const byZ = multiply(multiply(byH, subtract(before, g)), sigmoidSlope(z));
+      const byR = multiply(multiply(byG, innerAt![t]!), sigmoidSlope(r));
       const dx = concatenate([byZ, byR, byG], { axis: -1 });
       const dm = concatenate([byZ, byR, multiply(byG, r)], { axis: -1 });
       const next = add(multiply(byH, z), matmul(dm, kernel, { transposeB: true }));
@@ -158,11 +145,6 @@ export const gruGradOp: Op = record<SequenceGradAttrs>({
   },
   inPlace: () => [[0, 3]],
 });
-
-/** The derivative of a sigmoid, from its value. */
-function slope(y: Value): Value {
-  return multiply(y, subtract(1, y));
-}
 
 /**
  * Gated recurrent units over all steps, with sigmoid gates and tanh; the reset gate comes after the product.

@@ -14,17 +14,20 @@ import { matmul } from "./matmul.ts";
 import type { Operand } from "./operand.ts";
 import { record } from "./record.ts";
 import {
-  asRows,
-  beforeEach,
   checkSequenceInputs,
+  gradientInputs,
+  gradientInputTypes,
+  readGradientInputs,
   readSequence,
+  recurrentKernelGrad,
   type SequenceAttrs,
   type SequenceGradAttrs,
   type SequenceOptions,
   sequenceSizes,
+  sigmoidSlope,
   stepOrder,
 } from "./sequence.ts";
-import { concatenate, expandDims, split, stack, unstack, zeros } from "./shape.ts";
+import { concatenate, expandDims, split, stack, unstack } from "./shape.ts";
 
 const GATES = 4;
 
@@ -49,21 +52,13 @@ export const lstmOp: Op = record<SequenceAttrs>({
   },
   gradient({ inputs, outputs, grads, attrs: { goBackwards } }) {
     const [, kernel, h0, c0, ...mask] = inputs as [Value, Value, Value, Value, ...Value[]];
-    const [y, h, , gates, cells] = outputs as [Value, Value, Value, Value, Value];
+    const [y, , , gates, cells] = outputs as [Value, Value, Value, Value, Value];
     const [dy, dh, dc, byGates, byCells] = grads;
     // Only who differentiates a gradient comes by these.
     if (byGates || byCells) return undefined;
-    const zero = zeros(h.shape);
-    const attrs: SequenceGradAttrs = {
-      goBackwards,
-      masked: mask.length > 0,
-      byOutputs: dy != null,
-      byState: dh != null || dc != null,
-    };
-    const arrived = [...(dy ? [dy] : []), ...(attrs.byState ? [dh ?? zero, dc ?? zero] : [])];
-    const [dz, dh0, dc0] = emit(lstmGradOp, [kernel, c0, gates, cells, ...mask, ...arrived], attrs);
-    const before = beforeEach(y, h0, goBackwards);
-    const dKernel = matmul(asRows(before), asRows(dz!), { transposeA: true });
+    const { arrived, attrs } = gradientInputs(mask, dy, [dh, dc], goBackwards, h0.shape);
+    const [dz, dh0, dc0] = emit(lstmGradOp, [kernel, c0, gates, cells, ...arrived], attrs);
+    const dKernel = recurrentKernelGrad(y, h0, dz!, goBackwards);
     return [dz!, dKernel, dh0!, dc0!, ...mask.map(() => null)];
   },
   expand(inputs, { goBackwards }) {
@@ -106,38 +101,23 @@ function activated(z: Value): Value[] {
 export const lstmGradOp: Op = record<SequenceGradAttrs>({
   name: "lstmGrad",
   kind: "composite",
-  infer(inputs, { masked, byOutputs, byState }, where) {
-    const { batch, steps, units } = sequenceSizes(where, inputs[2], inputs[0], GATES);
-    const [state, all] = [
-      [batch, units],
-      [batch, steps, units],
-    ];
-    const byStates = byState
-      ? ([
-          ["dh", state],
-          ["dc", state],
-        ] as const)
-      : [];
+  infer(inputs, attrs, where) {
+    const sizes = sequenceSizes(where, inputs[2], inputs[0], GATES);
+    const { batch, steps, units } = sizes;
+    const state = [batch, units];
     checkSequenceInputs(
       where,
       [inputs[1]!, ...inputs.slice(3)],
-      [
-        ["c", state],
-        ["cells", all],
-        ...(masked ? [["mask", [batch, steps], "bool"] as const] : []),
-        ...(byOutputs ? [["dy", all] as const] : []),
-        ...byStates,
-      ],
+      [["c", state], ["cells", [batch, steps, units]], ...gradientInputTypes(attrs, sizes, ["dh", "dc"])],
     );
     return [inputs[2]!, { shape: state, dtype: "float32" }, { shape: state, dtype: "float32" }];
   },
-  expand(inputs, { goBackwards, masked, byOutputs, byState }) {
+  expand(inputs, attrs) {
     const [kernel, c0, gates, cells, ...rest] = inputs as [Value, Value, Value, Value, ...Value[]];
-    const masks = masked ? unstack(rest.shift()!, { axis: 1 }) : undefined;
-    const dys = byOutputs ? unstack(rest.shift()!, { axis: 1 }) : undefined;
-    let [dh, dc] = byState ? [rest[0]!, rest[1]!] : [zeros(c0.shape), zeros(c0.shape)];
+    const { masks, dys, byStates } = readGradientInputs(rest, attrs, 2, c0.shape);
+    let [dh, dc] = byStates as [Value, Value];
     const [gatesAt, cellsAt] = [unstack(gates, { axis: 1 }), unstack(cells, { axis: 1 })];
-    const order = stepOrder(gatesAt.length, goBackwards);
+    const order = stepOrder(gatesAt.length, attrs.goBackwards);
     const dzs: Value[] = [];
     for (let s = order.length - 1; s >= 0; s--) {
       const t = order[s]!;
@@ -148,10 +128,10 @@ export const lstmGradOp: Op = record<SequenceGradAttrs>({
       const byC = add(dc, multiply(multiply(byH, o), subtract(1, square(squashed))));
       const dz = concatenate(
         [
-          multiply(multiply(byC, g), slope(i)),
-          multiply(multiply(byC, before), slope(f)),
+          multiply(multiply(byC, g), sigmoidSlope(i)),
+          multiply(multiply(byC, before), sigmoidSlope(f)),
           multiply(multiply(byC, i), subtract(1, square(g))),
-          multiply(multiply(byH, squashed), slope(o)),
+          multiply(multiply(byH, squashed), sigmoidSlope(o)),
         ],
         { axis: -1 },
       );
@@ -167,11 +147,6 @@ export const lstmGradOp: Op = record<SequenceGradAttrs>({
   },
   inPlace: () => [[0, 2]],
 });
-
-/** The derivative of a sigmoid, from its value. */
-function slope(y: Value): Value {
-  return multiply(y, subtract(1, y));
-}
 
 /**
  * A long short-term memory over all steps, with sigmoid gates and tanh.

@@ -1,13 +1,15 @@
-// What the recurrent sequences (lstm, gru, simpleRnn) share: checked sizes, the order of steps, and the options of their
-// functions. Letters: B batch, T steps, U units, G gates.
+// What the recurrent sequences (lstm, gru, simpleRnn) share: checked sizes, the order of steps, the inputs of their
+// gradients, and the options of their functions. Letters: B batch, T steps, U units, G gates.
 
 import type { DType } from "../core/dtype.ts";
 import { checkBoolean, checkOptions } from "../core/options.ts";
 import { formatType, type Shape, sameShape, type TensorType } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
+import { multiply, subtract } from "./arithmetic.ts";
+import { matmul } from "./matmul.ts";
 import { castTo, type Operand, toFloat, toValue } from "./operand.ts";
 import { formatTypes, shapeError } from "./record.ts";
-import { concatenate, expandDims, reshape, sliceAxis, zeros } from "./shape.ts";
+import { concatenate, expandDims, reshape, sliceAxis, unstack, zeros } from "./shape.ts";
 
 export interface SequenceAttrs extends Record<string, unknown> {
   /** From the last step to the first. Outputs stay at the place of their step. */
@@ -56,11 +58,13 @@ export function sequenceSizes(
   return { batch: batch!, steps: steps!, units: units! };
 }
 
+export type SequenceInput = readonly [name: string, shape: Shape, dtype?: "bool"];
+
 /** Throws unless each input is what its name and type say. */
 export function checkSequenceInputs(
   where: string,
   inputs: readonly TensorType[],
-  expected: readonly (readonly [name: string, shape: Shape, dtype?: "bool"])[],
+  expected: readonly SequenceInput[],
 ): void {
   if (inputs.length !== expected.length) {
     throw shapeError(
@@ -81,19 +85,66 @@ export function stepOrder(steps: number, goBackwards: boolean): number[] {
   return Array.from({ length: steps }, (_, i) => (goBackwards ? steps - 1 - i : i));
 }
 
-/** What each step had before it: its predecessor's row of `states` [B, T, U], and `initial` [B, U] at the first. */
-export function beforeEach(states: Value, initial: Value, goBackwards: boolean): Value {
-  const steps = states.shape[1]!;
-  const first = expandDims(initial, 1);
-  if (steps === 1) return first;
-  return goBackwards
-    ? concatenate([sliceAxis(states, 1, 1, steps), first], { axis: 1 })
-    : concatenate([first, sliceAxis(states, 1, 0, steps - 1)], { axis: 1 });
+/** The inputs of a gradient after the fixed ones, and what its attributes say of them: zeros for a state none arrives by. */
+export function gradientInputs(
+  mask: readonly Value[],
+  dy: Value | null | undefined,
+  byStates: readonly (Value | null | undefined)[],
+  goBackwards: boolean,
+  state: Shape,
+): { arrived: Value[]; attrs: SequenceGradAttrs } {
+  const byState = byStates.some((d) => d != null);
+  return {
+    arrived: [...mask, ...(dy ? [dy] : []), ...(byState ? byStates.map((d) => d ?? zeros(state)) : [])],
+    attrs: { goBackwards, masked: mask.length > 0, byOutputs: dy != null, byState },
+  };
+}
+
+/** Names and types of these inputs, for `checkSequenceInputs`. `states`: names of the gradients by the final states. */
+export function gradientInputTypes(
+  { masked, byOutputs, byState }: SequenceGradAttrs,
+  { batch, steps, units }: SequenceSizes,
+  states: readonly string[],
+): SequenceInput[] {
+  return [
+    ...(masked ? [["mask", [batch, steps], "bool"] as const] : []),
+    ...(byOutputs ? [["dy", [batch, steps, units]] as const] : []),
+    ...(byState ? states.map((name) => [name, [batch, units]] as const) : []),
+  ];
+}
+
+/** These inputs again: masks and gradients of each step, where there are any, and the gradients by the final states. */
+export function readGradientInputs(
+  inputs: readonly Value[],
+  { masked, byOutputs, byState }: SequenceGradAttrs,
+  states: number,
+  state: Shape,
+): { masks: Value[] | undefined; dys: Value[] | undefined; byStates: Value[] } {
+  const rest = [...inputs];
+  return {
+    masks: masked ? unstack(rest.shift()!, { axis: 1 }) : undefined,
+    dys: byOutputs ? unstack(rest.shift()!, { axis: 1 }) : undefined,
+    byStates: byState ? rest : Array.from({ length: states }, () => zeros(state)),
+  };
+}
+
+/** The gradient by the recurrent kernel: h before each step, transposed, times that by its product with the kernel. */
+export function recurrentKernelGrad(y: Value, h0: Value, byProduct: Value, goBackwards: boolean): Value {
+  const [first, steps] = [expandDims(h0, 1), y.shape[1]!];
+  const shifted = () =>
+    goBackwards ? [sliceAxis(y, 1, 1, steps), first] : [first, sliceAxis(y, 1, 0, steps - 1)];
+  const before = steps === 1 ? first : concatenate(shifted(), { axis: 1 });
+  return matmul(asRows(before), asRows(byProduct), { transposeA: true });
 }
 
 /** [B, T, n] as the matrix [B * T, n]. */
-export function asRows(x: Value): Value {
+function asRows(x: Value): Value {
   return reshape(x, [x.shape[0]! * x.shape[1]!, x.shape[2]!]);
+}
+
+/** The derivative of a sigmoid, from its value. */
+export function sigmoidSlope(y: Value): Value {
+  return multiply(y, subtract(1, y));
 }
 
 export interface SequenceOptions<S> {

@@ -10,17 +10,19 @@ import { matmul } from "./matmul.ts";
 import type { Operand } from "./operand.ts";
 import { record } from "./record.ts";
 import {
-  asRows,
-  beforeEach,
   checkSequenceInputs,
+  gradientInputs,
+  gradientInputTypes,
+  readGradientInputs,
   readSequence,
+  recurrentKernelGrad,
   type SequenceAttrs,
   type SequenceGradAttrs,
   type SequenceOptions,
   sequenceSizes,
   stepOrder,
 } from "./sequence.ts";
-import { expandDims, stack, unstack, zeros } from "./shape.ts";
+import { expandDims, stack, unstack } from "./shape.ts";
 
 /**
  * Inputs: z [B, T, U], recurrent kernel [U, U], h [B, U], and a mask bool [B, T] or none. Outputs: h at each step
@@ -41,16 +43,9 @@ export const simpleRnnOp: Op = record<SequenceAttrs>({
     const [, kernel, h0, ...mask] = inputs as [Value, Value, Value, ...Value[]];
     const y = outputs[0]!;
     const [dy, dh] = grads;
-    const attrs: SequenceGradAttrs = {
-      goBackwards,
-      masked: mask.length > 0,
-      byOutputs: dy != null,
-      byState: dh != null,
-    };
-    const arrived = [...(dy ? [dy] : []), ...(dh ? [dh] : [])];
-    const [dz, dh0] = emit(simpleRnnGradOp, [kernel, y, ...mask, ...arrived], attrs);
-    const before = beforeEach(y, h0, goBackwards);
-    const dKernel = matmul(asRows(before), asRows(dz!), { transposeA: true });
+    const { arrived, attrs } = gradientInputs(mask, dy, [dh], goBackwards, h0.shape);
+    const [dz, dh0] = emit(simpleRnnGradOp, [kernel, y, ...arrived], attrs);
+    const dKernel = recurrentKernelGrad(y, h0, dz!, goBackwards);
     return [dz!, dKernel, dh0!, ...mask.map(() => null)];
   },
   expand(inputs, { goBackwards }) {
@@ -79,23 +74,18 @@ export const simpleRnnOp: Op = record<SequenceAttrs>({
 export const simpleRnnGradOp: Op = record<SequenceGradAttrs>({
   name: "simpleRnnGrad",
   kind: "composite",
-  infer(inputs, { masked, byOutputs, byState }, where) {
-    const { batch, steps, units } = sequenceSizes(where, inputs[1], inputs[0], 1);
-    checkSequenceInputs(where, inputs.slice(2), [
-      ...(masked ? [["mask", [batch, steps], "bool"] as const] : []),
-      ...(byOutputs ? [["dy", [batch, steps, units]] as const] : []),
-      ...(byState ? [["dh", [batch, units]] as const] : []),
-    ]);
-    return [inputs[1]!, { shape: [batch, units], dtype: "float32" }];
+  infer(inputs, attrs, where) {
+    const sizes = sequenceSizes(where, inputs[1], inputs[0], 1);
+    checkSequenceInputs(where, inputs.slice(2), gradientInputTypes(attrs, sizes, ["dh"]));
+    return [inputs[1]!, { shape: [sizes.batch, sizes.units], dtype: "float32" }];
   },
-  expand(inputs, { goBackwards, masked, byOutputs, byState }) {
+  expand(inputs, attrs) {
     const [kernel, y, ...rest] = inputs as [Value, Value, ...Value[]];
-    const masks = masked ? unstack(rest.shift()!, { axis: 1 }) : undefined;
-    const dys = byOutputs ? unstack(rest.shift()!, { axis: 1 }) : undefined;
-    let dh = byState ? rest[0]! : zeros([y.shape[0]!, y.shape[2]!]);
+    const { masks, dys, byStates } = readGradientInputs(rest, attrs, 1, [y.shape[0]!, y.shape[2]!]);
+    let dh = byStates[0]!;
     const ys = unstack(y, { axis: 1 });
     const dzs: Value[] = [];
-    for (const t of stepOrder(ys.length, !goBackwards)) {
+    for (const t of stepOrder(ys.length, !attrs.goBackwards)) {
       const byH = dys ? add(dh, dys[t]!) : dh;
       const dz = multiply(byH, subtract(1, square(ys[t]!)));
       const next = matmul(dz, kernel, { transposeB: true });
