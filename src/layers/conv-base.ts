@@ -1,7 +1,7 @@
 // What all convolution layers share: options with Keras's defaults, checks, bias and activation. Images are channels last.
 
 import { describe, MyelinError } from "../core/errors.ts";
-import { checkBoolean, checkOneOf } from "../core/options.ts";
+import { checkBoolean, checkInteger, checkOneOf } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { Initializer, InitializerLike } from "../initializers/initializer.ts";
@@ -50,7 +50,7 @@ export const CONV_OPTIONS = [
   "biasInitializer",
 ] as const;
 
-/** Options with weights of a kernel of its own: Conv and ConvTranspose. */
+/** Options of a KernelConv. */
 export interface KernelOptions {
   /** Channels of the output. */
   filters: number;
@@ -165,5 +165,36 @@ export abstract class ConvBase extends UnaryLayer {
       useBias: this.useBias,
       biasInitializer: serializeInitializer(this.biasInitializer),
     };
+  }
+}
+
+/** Convolutions with one kernel and as many filters as the output has channels: Conv and ConvTranspose. */
+export abstract class KernelConv extends ConvBase {
+  readonly filters: number;
+  kernel!: Variable;
+  private readonly kernelInitializer: Initializer;
+
+  constructor(
+    where: string,
+    axes: number,
+    options: ConvLayerOptions & KernelOptions,
+    paddings: readonly string[],
+  ) {
+    super(where, axes, options, paddings);
+    this.filters = checkInteger(where, "filters", options.filters, 1);
+    const given = options.kernelInitializer ?? "glorotUniform";
+    this.kernelInitializer = this.initializer("kernelInitializer", given);
+  }
+
+  /** Weights: the kernel [*kernelSize, ...channels] and the bias. */
+  protected addKernel(...channels: number[]): void {
+    const shape = [...this.kernelSize, ...channels];
+    this.kernel = this.addWeight({ name: "kernel", shape, initializer: this.kernelInitializer });
+    this.addBias(this.filters);
+  }
+
+  override getConfig(): Record<string, unknown> {
+    const kernelInitializer = serializeInitializer(this.kernelInitializer);
+    return { ...super.getConfig(), filters: this.filters, kernelInitializer };
   }
 }

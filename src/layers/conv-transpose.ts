@@ -3,14 +3,11 @@
 // size * stride.
 
 import { MyelinError } from "../core/errors.ts";
-import { checkInteger, checkOptions } from "../core/options.ts";
+import { checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
-import type { Variable } from "../graph/variable.ts";
-import type { Initializer } from "../initializers/initializer.ts";
-import { serializeInitializer } from "../initializers/resolve.ts";
 import { type Sizes, sizesOption } from "../ops/conv-shape.ts";
 import * as ops from "../ops/index.ts";
-import { CONV_OPTIONS, ConvBase, type ConvLayerOptions, type KernelOptions } from "./conv-base.ts";
+import { CONV_OPTIONS, type ConvLayerOptions, KernelConv, type KernelOptions } from "./conv-base.ts";
 import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
 
@@ -20,18 +17,14 @@ export interface ConvTransposeOptions extends ConvLayerOptions, KernelOptions {
 }
 
 /** Weights: kernel [*kernelSize, filters, channels], bias [filters]. */
-abstract class ConvTranspose extends ConvBase {
-  readonly filters: number;
+abstract class ConvTranspose extends KernelConv {
   readonly outputPadding: readonly number[] | null;
-  kernel!: Variable;
-  private readonly kernelInitializer: Initializer;
 
   constructor(factory: string, axes: number, options: ConvTransposeOptions) {
     const where = labelOf(factory, options);
     const known = [...CONV_OPTIONS, "filters", "outputPadding", "kernelInitializer"] as const;
     const given = checkOptions(where, options, known);
     super(where, axes, given, ["valid", "same"]);
-    this.filters = checkInteger(where, "filters", given.filters, 1);
     const { outputPadding = null } = given;
     this.outputPadding =
       outputPadding === null ? null : sizesOption(where, "outputPadding", outputPadding, axes, 0);
@@ -41,21 +34,11 @@ abstract class ConvTranspose extends ConvBase {
         `${where}: expected outputPadding below strides, got outputPadding [${this.outputPadding}] and strides [${this.strides}]`,
       );
     }
-    this.kernelInitializer = this.initializer(
-      "kernelInitializer",
-      given.kernelInitializer ?? "glorotUniform",
-    );
     this.checkStridesAndDilation();
   }
 
   override build(inputShape: BatchShape): void {
-    const channels = this.readChannels(inputShape);
-    this.kernel = this.addWeight({
-      name: "kernel",
-      shape: [...this.kernelSize, this.filters, channels],
-      initializer: this.kernelInitializer,
-    });
-    this.addBias(this.filters);
+    this.addKernel(this.filters, this.readChannels(inputShape));
   }
 
   override call(x: Value): Value {
@@ -70,12 +53,7 @@ abstract class ConvTranspose extends ConvBase {
   }
 
   override getConfig(): Record<string, unknown> {
-    return {
-      ...super.getConfig(),
-      filters: this.filters,
-      outputPadding: this.outputPadding,
-      kernelInitializer: serializeInitializer(this.kernelInitializer),
-    };
+    return { ...super.getConfig(), outputPadding: this.outputPadding };
   }
 }
 

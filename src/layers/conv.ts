@@ -4,12 +4,9 @@
 import { MyelinError } from "../core/errors.ts";
 import { checkInteger, checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
-import type { Variable } from "../graph/variable.ts";
-import type { Initializer } from "../initializers/initializer.ts";
-import { serializeInitializer } from "../initializers/resolve.ts";
 import type { Padding } from "../ops/conv-shape.ts";
 import * as ops from "../ops/index.ts";
-import { CONV_OPTIONS, ConvBase, type ConvLayerOptions, type KernelOptions } from "./conv-base.ts";
+import { CONV_OPTIONS, type ConvLayerOptions, KernelConv, type KernelOptions } from "./conv-base.ts";
 import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
 
@@ -24,18 +21,14 @@ export interface Conv1DOptions extends Omit<ConvOptions, "padding"> {
 }
 
 /** Weights: kernel [*kernelSize, channels / groups, filters], bias [filters]. */
-abstract class Conv extends ConvBase {
-  readonly filters: number;
+abstract class Conv extends KernelConv {
   readonly groups: number;
-  kernel!: Variable;
-  private readonly kernelInitializer: Initializer;
 
   constructor(factory: string, axes: number, options: ConvOptions | Conv1DOptions) {
     const where = labelOf(factory, options);
     const known = [...CONV_OPTIONS, "filters", "groups", "kernelInitializer"] as const;
     const given = checkOptions(where, options as ConvOptions, known);
     super(where, axes, given, axes === 1 ? ["valid", "same", "causal"] : ["valid", "same"]);
-    this.filters = checkInteger(where, "filters", given.filters, 1);
     this.groups = checkInteger(where, "groups", given.groups ?? 1, 1);
     if (this.filters % this.groups !== 0) {
       throw new MyelinError(
@@ -43,10 +36,6 @@ abstract class Conv extends ConvBase {
         `${where}: expected groups to divide filters, got groups ${this.groups} and filters ${this.filters}`,
       );
     }
-    this.kernelInitializer = this.initializer(
-      "kernelInitializer",
-      given.kernelInitializer ?? "glorotUniform",
-    );
     this.checkStridesAndDilation();
   }
 
@@ -58,12 +47,7 @@ abstract class Conv extends ConvBase {
         `expected groups to divide the input's channels, got groups ${this.groups} and ${channels} channels`,
       );
     }
-    this.kernel = this.addWeight({
-      name: "kernel",
-      shape: [...this.kernelSize, channels / this.groups, this.filters],
-      initializer: this.kernelInitializer,
-    });
-    this.addBias(this.filters);
+    this.addKernel(channels / this.groups, this.filters);
   }
 
   override call(x: Value): Value {
@@ -74,12 +58,7 @@ abstract class Conv extends ConvBase {
   }
 
   override getConfig(): Record<string, unknown> {
-    return {
-      ...super.getConfig(),
-      filters: this.filters,
-      groups: this.groups,
-      kernelInitializer: serializeInitializer(this.kernelInitializer),
-    };
+    return { ...super.getConfig(), groups: this.groups };
   }
 }
 
