@@ -92,9 +92,10 @@ class LazyAdamPlan final : public StepPlan {
     }
   }
 
-  // Outputs start as what they follow, where they do not lie on it.
+  // Outputs start as what they follow, where they do not lie on it. Empty ones have no address.
   void keep(const void* from, void* to) const {
-    if (from != to) std::memmove(to, from, static_cast<size_t>(n_ * row_) * sizeof(float));
+    const size_t bytes = static_cast<size_t>(n_ * row_) * sizeof(float);
+    if (from != to && bytes > 0) std::memmove(to, from, bytes);
   }
 
   AdamStep step_of(const void* const* inputs) const {
