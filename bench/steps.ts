@@ -4,7 +4,7 @@
 
 import { engineInfo, type Model, setEngine, type Tensor } from "../src/index.ts";
 import { machine, parseArguments, Report } from "./measure.ts";
-import { brainPeer, type ChildPeer, type Peer, tfjsPeer, torchPeer } from "./peers.ts";
+import { brainPeer, type ChildPeer, type Peer, tfjsPeer, torchPeer, torchPython } from "./peers.ts";
 import { MyelinPeer } from "./trainer.ts";
 import { reportTurns, takeTurns } from "./turns.ts";
 import { handOver } from "./weights.ts";
@@ -33,37 +33,39 @@ export async function steps(words: readonly string[]): Promise<void> {
   const turns = { windows: Number(flags.get("windows") ?? 7), seconds: Number(flags.get("seconds") ?? 0.5) };
   const wanted = flags.get("peers")?.split(",") ?? ["torch"];
 
-  const peers: Peer[] = [new MyelinPeer("myelin", "native")];
-  const { level } = engineInfo(); // before a peer chooses another engine
-  const threads = peers[0]!.threads;
-  const torch = wanted.includes("torch") ? torchPeer(threads) : undefined;
+  const myelin = new MyelinPeer("myelin", "native");
+  const { threads } = myelin;
+  report.note(
+    `${machine()}, kernels ${engineInfo().level}; median of ${turns.windows} windows of ${turns.seconds} s`,
+  );
   const others: Record<string, () => Peer | undefined> = {
-    torch: () => torch,
     reference: () => new MyelinPeer("reference", "reference"),
     "tfjs-cpu": () => tfjsPeer("cpu"),
     "tfjs-wasm": () => tfjsPeer("wasm"),
     brain: () => brainPeer(),
   };
-  for (const name of wanted) {
-    const peer = others[name]?.();
-    if (peer) peers.push(peer);
-    else if (flags.has("peers")) report.note(`  ${name}: not installed, left out`);
-  }
-
-  report.note(`${machine()}, kernels ${level}; median of ${turns.windows} windows of ${turns.seconds} s`);
+  const made = new Map(wanted.map((name) => [name, others[name]?.()] as const));
   const chosen = names.length === 0 ? WORKLOADS : names.map(workloadNamed);
   try {
     for (const workload of chosen) {
       const { name } = workload;
-      const present = peers.filter((p) => p.knows(name));
+      // A process for each workload: what earlier ones have grown of its heap would spare PyTorch page faults.
+      const torch = wanted.includes("torch") ? torchPeer(threads) : undefined;
+      const present = wanted.flatMap((peer) => (peer === "torch" ? torch : made.get(peer)) ?? []);
+      const peers: Peer[] = [myelin, ...present.filter((p) => p.knows(name))];
       if (torch) {
         setEngine("native");
         await compareLosses(workload, torch);
       }
-      const rates = await takeTurns(name, present, turns);
-      reportTurns(report, name, present, rates, { metric: "throughput", unit: "steps/s" });
+      const rates = await takeTurns(name, peers, turns);
+      reportTurns(report, name, peers, rates, { metric: "throughput", unit: "steps/s" });
+      torch?.close();
+    }
+    for (const name of wanted) {
+      const isThere = name === "torch" ? torchPython !== undefined : made.get(name) !== undefined;
+      if (!isThere) report.note(`  ${name}: not installed, left out`);
     }
   } finally {
-    for (const peer of peers) peer.close();
+    for (const peer of made.values()) peer?.close();
   }
 }

@@ -70,16 +70,48 @@ void bind_operands(const Program& program, const Scratch& scratch, const Block& 
   }
 }
 
-// Runs some steps of the Program. Returns the one that failed, or -1.
-int run_steps(const Program& program, size_t first, size_t last, const RunContext& context,
-              const Block& prepared, void* const* pointers) {
+// What a step is given to run with: the pool, or one thread.
+struct Contexts {
+  RunContext pool, alone;
+};
+
+bool run_step(const PlannedStep& step, RunContext& context, const Block& prepared,
+              void* const* pointers) {
+  context.prepared = prepared.data() + step.prepared;
+  step.plan->run(context, pointers + step.inputs, pointers + step.outputs);
+  return context.status.ok();
+}
+
+// Runs the Program's preparation. Returns the step that failed, or -1.
+int run_preparation(const Program& program, const RunContext& context, const Block& prepared,
+                    void* const* pointers) {
   RunContext own = context;
-  for (size_t i = first; i < last; ++i) {
-    const PlannedStep& step = program.steps[i];
-    own.prepared = prepared.data() + step.prepared;
-    step.plan->run(own, pointers + step.inputs, pointers + step.outputs);
-    if (!context.status.ok()) return static_cast<int>(i);
+  for (int32_t i = 0; i < program.preparation; ++i) {
+    if (!run_step(program.steps[static_cast<size_t>(i)], own, prepared, pointers)) return i;
   }
+  return -1;
+}
+
+// Runs the steps behind the preparation once. Returns the one that failed, or -1.
+int run_pass(const Program& program, Contexts& contexts, StepTuner& tuner, const Block& prepared,
+             void* const* pointers) {
+  for (auto i = static_cast<size_t>(program.preparation); i < program.steps.size(); ++i) {
+    RunContext& context = tuner.alone(i) ? contexts.alone : contexts.pool;
+    if (!run_step(program.steps[i], context, prepared, pointers)) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+// The same as part of a trial.
+int run_timed_pass(const Program& program, Contexts& contexts, StepTuner& tuner,
+                   const Block& prepared, void* const* pointers) {
+  tuner.begin();
+  for (auto i = static_cast<size_t>(program.preparation); i < program.steps.size(); ++i) {
+    RunContext& context = tuner.pass_alone(i) ? contexts.alone : contexts.pool;
+    if (!run_step(program.steps[i], context, prepared, pointers)) return static_cast<int>(i);
+    tuner.note(i);
+  }
+  tuner.end();
   return -1;
 }
 
@@ -233,9 +265,8 @@ Executable& Engine::find_executable(uint32_t id, const char* where) const {
 
 uint32_t Engine::load(const int32_t* words, size_t count, const std::byte* constants,
                       size_t constant_bytes) {
-  auto executable = std::make_unique<Executable>();
-  executable->program =
-      decode_program(words, count, constants, constant_bytes, {kernels_, pool_.threads()});
+  auto executable = std::make_unique<Executable>(
+      decode_program(words, count, constants, constant_bytes, {kernels_, pool_.threads()}));
   const size_t bytes = static_cast<size_t>(executable->program->prepared_bytes);
   executable->seen.reserve(executable->program->sources.size());
   const uint32_t id = executables_.add(executable.get());
@@ -469,9 +500,14 @@ bool Engine::advance(Job& job) {
     const bool has_space = reserve_prepared(*job.executable);
     if (!has_space) job.fail("OUT_OF_MEMORY", "run: the system has no memory for what is prepared");
     bind_operands(program, *scratch, job.executable->prepared, job.bound, pointers);
-    const RunContext context = {kernels_, pool_, scratch->memory.data() + arena, job.status};
+    std::byte* const workspace = scratch->memory.data() + arena;
+    Contexts contexts = {{kernels_, pool_, workspace, job.status},
+                         {kernels_, alone_, workspace, job.status}};
+    StepTuner& tuner = job.executable->tuner;
+    std::unique_lock<std::mutex> trials(tuner.mutex, std::defer_lock);
+    const bool may_try = pool_.threads() > 1 && trials.try_lock();
     Pacer pacer(job.reports);
-    const bool ready = has_space && prepare(job, context, pointers);
+    const bool ready = has_space && prepare(job, contexts.pool, pointers);
     for (bool first = true; ready && job.done < job.steps; first = false) {
       const uint32_t attention = job.attention.load(std::memory_order_relaxed);
       if (attention != 0) {
@@ -484,9 +520,8 @@ bool Engine::advance(Job& job) {
           break;
         }
       }
-      const int failed =
-          run_steps(program, static_cast<size_t>(program.preparation), program.steps.size(),
-                    context, job.executable->prepared, pointers);
+      const auto pass = may_try && tuner.wants_pass() ? run_timed_pass : run_pass;
+      const int failed = pass(program, contexts, tuner, job.executable->prepared, pointers);
       if (failed >= 0) {
         job.fail("INVALID_DATA", job.status.message(), failed);
         break;
@@ -526,13 +561,12 @@ bool Engine::prepare(Job& job, const RunContext& context, void* const* pointers)
   if (fresh) return true;
   job.executable->filled = false;
   const Block& prepared = job.executable->prepared;
-  const auto first = static_cast<size_t>(program.preparation);
-  const int failed = run_steps(program, 0, first, context, prepared, pointers);
+  const int failed = run_preparation(program, context, prepared, pointers);
   if (failed >= 0) {
     job.fail("INVALID_DATA", job.status.message(), failed);
     return false;
   }
-  for (size_t i = first; i < program.steps.size(); ++i) {
+  for (auto i = static_cast<size_t>(program.preparation); i < program.steps.size(); ++i) {
     const PlannedStep& step = program.steps[i];
     if (step.plan->prepared_bytes() == 0) continue;
     RunContext own = context;

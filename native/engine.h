@@ -16,11 +16,16 @@
 #include "program.h"
 #include "run_queue.h"
 #include "scratch.h"
+#include "step_tuner.h"
 
 namespace myelin {
 
 struct Executable {
+  explicit Executable(std::unique_ptr<Program> decoded)
+      : program(std::move(decoded)), tuner(program->steps.size()) {}
+
   std::unique_ptr<Program> program;
+  StepTuner tuner;
   int32_t jobs = 0;  // as in Buffer
   bool disposed = false;
 
@@ -128,6 +133,7 @@ class Engine {
 
   const KernelTable& kernels_;
   ThreadPool& pool_;
+  ThreadPool alone_{1};  // for steps that are faster on one thread
   const std::function<void()> wake_;
 
   HandleTable<Buffer> buffers_;
