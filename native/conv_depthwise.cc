@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "conv_paths.h"
+#include "sizes.h"
 
 namespace myelin {
 namespace {
@@ -19,8 +20,6 @@ constexpr int64_t kMostChannels = 4, kMostOutputs = 32;
 // The kernel's gradient is summed in up to this many parts, of together at most so many floats.
 constexpr int64_t kParts = 16;
 constexpr int64_t kPartFloats = 1 << 20;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t channels_of(const ConvShape& s) { return s.cin / s.groups; }
 int64_t outputs_of(const ConvShape& s) { return s.cout / s.groups; }

@@ -7,6 +7,7 @@
 // A task is some lines, some columns. It goes block of the sum by block, in each panel by panel and
 // line by line, so that a block of a panel stays in L1 while all lines of the task pass by.
 #include "conv_gather.h"
+#include "sizes.h"
 
 namespace myelin {
 namespace {
@@ -24,9 +25,6 @@ constexpr int64_t kPartPixels = 256;
 constexpr int64_t kMaxLines = 256;
 constexpr int64_t kMaxRows = 2048;
 constexpr int64_t kMaxPieces = 32;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 // How the taps of one phase along the width become pieces: runs of memory, cut evenly.
 struct Pieces {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "conv_gather.h"
+#include "sizes.h"
 
 namespace myelin {
 namespace {
@@ -23,9 +24,6 @@ constexpr int64_t kPartPixels = 128;
 // Lines of a chunk; source rows they see together.
 constexpr int64_t kMaxLines = 128;
 constexpr int64_t kMaxRows = 2048;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 struct Plan {
   ConvGather g;

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sizes.h"
+
 namespace myelin {
 namespace {
 
@@ -64,9 +66,6 @@ constexpr int64_t kChunkFloats = 24 << 10;
 constexpr int64_t kTinyWork = 16 << 10;
 // Batches of products smaller than this (60 us) run one product per thread.
 constexpr int64_t kSpreadWork = 8 << 20;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 // Cuts a length into equal pieces of at most `most`; the size of a piece, at least 1.
 int64_t even_piece(int64_t length, int64_t most) {

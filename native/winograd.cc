@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "sizes.h"
+
 namespace myelin {
 namespace {
 
@@ -21,8 +23,6 @@ constexpr int64_t kFewBlocks = 6;
 constexpr int64_t kParts = 16;
 constexpr int64_t kPartFloats = 2 << 20;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 // Distance of planes: an odd number of cache lines, so that one tile's values spread over the sets
 // of L1. As powers of two they would all fall on the same few.
 int64_t plane_floats(int64_t floats) { return (ceil_div(floats, 16) | 1) * 16; }

@@ -64,8 +64,12 @@ struct Case {
 
 std::string text(const char* op, const Dims& dims) {
   std::string s = std::string(op) + " [";
-  for (size_t i = 0; i < dims.size(); ++i) s += (i > 0 ? "," : "") + std::to_string(dims[i]);
-  return s + "]";
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (i > 0) s += ',';
+    s += std::to_string(dims[i]);
+  }
+  s += ']';
+  return s;
 }
 
 std::vector<Case> cases() {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../sizes.h"
 #include "support.h"
 
 namespace myelin {
@@ -27,7 +28,6 @@ constexpr int64_t kWantedTasks = 16;
 // The log-sum-exp of a query that sees no key.
 constexpr float kUnseen = -1e30f;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Floats of a piece of workspace: whole cache lines.
 int64_t lines(int64_t floats) { return ceil_div(floats, 16) * 16; }
 

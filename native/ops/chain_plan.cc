@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "../sizes.h"
 #include "chain.h"
 
 namespace myelin {
@@ -72,8 +73,6 @@ MicroKernel* kernel_of(const KernelTable& kernels, MicroOp op) {
 
 Lane lane_of(DType dtype) { return dtype == DType::kFloat32 ? Lane::kFloat : Lane::kInt; }
 bool is_byte(DType dtype) { return bytes_of(dtype) == 1; }
-
-int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
 int64_t checked_size(const Chain& chain) {
   require(chain.rank >= 0 && chain.rank <= kMaxRank, "chain: rank must be at most 8");

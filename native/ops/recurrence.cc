@@ -6,6 +6,8 @@
 
 #include <cstring>
 
+#include "../sizes.h"
+
 namespace myelin {
 namespace {
 
@@ -22,9 +24,6 @@ constexpr int64_t kRowsForTwo = 8;
 // Up to this many rows one tile takes them all and is as wide as in-place columns let it be, so
 // that its sums are many enough: those of a panel's two vectors would wait for each other.
 constexpr int64_t kInPlaceRows = 4;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 void require_dims(const char* name, const TensorView& view, DType dtype,
                   std::initializer_list<int64_t> dims) {

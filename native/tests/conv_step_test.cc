@@ -150,14 +150,14 @@ TEST(conv_step_steady_kernel) {
       const std::vector<Operand> operands = {test::noise_floats(forward ? s.image : s.result, 1),
                                              test::noise_floats(s.kernel, 2)};
       const TensorView type = test::view(DType::kFloat32, forward ? s.result : s.image);
-      std::vector<std::vector<float>> plain;
+      std::vector<Operand> plain;
       test::each_level(step, operands, {type}, [&](const test::StepResult& result, const auto&) {
-        plain.push_back(result.outputs[0].values<float>());
+        plain.push_back(result.outputs[0]);
       });
       step.steady = {false, true};
       size_t level = 0;
       test::each_level(step, operands, {type}, [&](const test::StepResult& result, const auto&) {
-        CHECK(result.outputs[0].values<float>() == plain[level++]);
+        test::expect_same(result.outputs[0], plain[level++], test::text(s.kernel));
       });
     }
   }

@@ -2,24 +2,17 @@
 
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
-import { type MomentsOptions, readMoments, runningMean } from "./moments.ts";
-import { type Hyper, Optimizer, type OptimizerConfig, type Updated } from "./optimizer.ts";
+import { MomentsOptimizer, type MomentsOptions, runningMean } from "./moments.ts";
+import type { Hyper, Updated } from "./optimizer.ts";
 
 export interface AdamaxOptions extends MomentsOptions {}
 
 /** See `adamax`. */
-export class Adamax extends Optimizer {
+export class Adamax extends MomentsOptimizer {
   override readonly slotNames = ["momentum", "norm"];
-  private readonly beta1: number;
-  private readonly beta2: number;
-  private readonly epsilon: number;
 
   constructor(options: AdamaxOptions = {}) {
-    const { base, beta1, beta2, epsilon } = readMoments("adamax", options);
-    super("adamax", base);
-    this.beta1 = beta1;
-    this.beta2 = beta2;
-    this.epsilon = epsilon;
+    super("adamax", options);
   }
 
   override update(parameter: Value, gradient: Value, slots: readonly Value[], hyper: Hyper): Updated {
@@ -32,11 +25,6 @@ export class Adamax extends Optimizer {
       ops.multiply(ops.add(u, epsilon), correction),
     );
     return { parameter: ops.subtract(parameter, step), slots: [m, u] };
-  }
-
-  override getConfig(): OptimizerConfig {
-    const { beta1, beta2, epsilon } = this;
-    return { name: "adamax", options: { ...this.baseConfig(), beta1, beta2, epsilon } };
   }
 }
 

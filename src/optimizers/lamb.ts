@@ -2,24 +2,17 @@
 
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
-import { type MomentsOptions, readMoments, runningMean } from "./moments.ts";
-import { type Hyper, Optimizer, type OptimizerConfig, type Updated } from "./optimizer.ts";
+import { MomentsOptimizer, type MomentsOptions, runningMean } from "./moments.ts";
+import type { Hyper, Updated } from "./optimizer.ts";
 
 export interface LambOptions extends MomentsOptions {}
 
 /** See `lamb`. */
-export class Lamb extends Optimizer {
+export class Lamb extends MomentsOptimizer {
   override readonly slotNames = ["momentum", "velocity"];
-  private readonly beta1: number;
-  private readonly beta2: number;
-  private readonly epsilon: number;
 
   constructor(options: LambOptions = {}) {
-    const { base, beta1, beta2, epsilon } = readMoments("lamb", options);
-    super("lamb", base);
-    this.beta1 = beta1;
-    this.beta2 = beta2;
-    this.epsilon = epsilon;
+    super("lamb", options);
   }
 
   override update(parameter: Value, gradient: Value, slots: readonly Value[], hyper: Hyper): Updated {
@@ -34,11 +27,6 @@ export class Lamb extends Optimizer {
     const ratio = ops.where(isPositive, ops.divide(ofParameter!, ofStep!), 1);
     const moved = ops.subtract(parameter, ops.multiply(step, ops.multiply(ratio, hyper.learningRate)));
     return { parameter: moved, slots: [m, v] };
-  }
-
-  override getConfig(): OptimizerConfig {
-    const { beta1, beta2, epsilon } = this;
-    return { name: "lamb", options: { ...this.baseConfig(), beta1, beta2, epsilon } };
   }
 }
 

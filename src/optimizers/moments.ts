@@ -3,7 +3,7 @@
 import { checkNumber, checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
-import { OPTIMIZER_OPTIONS, type OptimizerOptions } from "./optimizer.ts";
+import { OPTIMIZER_OPTIONS, Optimizer, type OptimizerConfig, type OptimizerOptions } from "./optimizer.ts";
 
 export interface MomentsOptions extends OptimizerOptions {
   /** Default 0.001. */
@@ -27,6 +27,28 @@ export function readMoments(name: string, options: MomentsOptions) {
     beta2: checkNumber(name, "beta2", beta2, "in [0, 1)", isRate),
     epsilon: checkNumber(name, "epsilon", epsilon, "of at least 0", (x) => x >= 0),
   };
+}
+
+/** Base of those that have exactly these options. */
+export abstract class MomentsOptimizer extends Optimizer {
+  protected readonly beta1: number;
+  protected readonly beta2: number;
+  protected readonly epsilon: number;
+  private readonly kind: string;
+
+  constructor(kind: string, options: MomentsOptions) {
+    const { base, beta1, beta2, epsilon } = readMoments(kind, options);
+    super(kind, base);
+    this.kind = kind;
+    this.beta1 = beta1;
+    this.beta2 = beta2;
+    this.epsilon = epsilon;
+  }
+
+  override getConfig(): OptimizerConfig {
+    const { beta1, beta2, epsilon } = this;
+    return { name: this.kind, options: { ...this.baseConfig(), beta1, beta2, epsilon } };
+  }
 }
 
 /** mean + (x - mean) * (1 - beta). */

@@ -4,26 +4,19 @@ import type { Value } from "../graph/graph.ts";
 import { assignVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/index.ts";
-import { type MomentsOptions, readMoments, runningMean } from "./moments.ts";
-import { type Hyper, Optimizer, type OptimizerConfig, type Updated } from "./optimizer.ts";
+import { MomentsOptimizer, type MomentsOptions, runningMean } from "./moments.ts";
+import type { Hyper, Updated } from "./optimizer.ts";
 
 export interface NadamOptions extends MomentsOptions {}
 
 /** See `nadam`. */
-export class Nadam extends Optimizer {
+export class Nadam extends MomentsOptimizer {
   override readonly slotNames = ["momentum", "velocity"];
   /** uProduct: the product of the momenta of all steps so far. */
   override readonly shared: { readonly uProduct: Variable };
-  private readonly beta1: number;
-  private readonly beta2: number;
-  private readonly epsilon: number;
 
   constructor(options: NadamOptions = {}) {
-    const { base, beta1, beta2, epsilon } = readMoments("nadam", options);
-    super("nadam", base);
-    this.beta1 = beta1;
-    this.beta2 = beta2;
-    this.epsilon = epsilon;
+    super("nadam", options);
     const initial = () => Float32Array.of(1);
     this.shared = {
       uProduct: new Variable([], "float32", { name: `${this.name}/uProduct`, trainable: false, initial }),
@@ -52,11 +45,6 @@ export class Nadam extends Optimizer {
     const spread = ops.divide(v, ops.subtract(1, ops.power(beta2, hyper.step)));
     const step = ops.divide(ops.multiply(ahead, hyper.learningRate), ops.add(ops.sqrt(spread), epsilon));
     return { parameter: ops.subtract(parameter, step), slots: [m, v] };
-  }
-
-  override getConfig(): OptimizerConfig {
-    const { beta1, beta2, epsilon } = this;
-    return { name: "nadam", options: { ...this.baseConfig(), beta1, beta2, epsilon } };
   }
 }
 
