@@ -3,28 +3,20 @@
 import { checkBoolean, checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import { add, gru as gruOp, matmul, multiply, reshape, sliceAxis, split, subtract } from "../ops/index.ts";
-import {
-  type ActivationFunction,
-  type ActivationLike,
-  isActivation,
-  resolveActivation,
-  serializeActivation,
-} from "./activation-option.ts";
 import { cellOptions, GatedRnn, type GatedRnnOptions } from "./gated-rnn.ts";
 import type { CallContext } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { RECURRENT_OPTIONS } from "./rnn.ts";
 import {
-  GATED_CELL_OPTIONS,
-  GatedCell,
   type GatedCellOptions,
+  RECURRENT_ACTIVATION_OPTIONS,
+  RecurrentActivationCell,
+  type RecurrentActivationOptions,
   type SequenceResult,
   type SequenceRun,
 } from "./rnn-cell.ts";
 
-interface OwnOptions {
-  /** Of the gates. Default "sigmoid". */
-  recurrentActivation?: ActivationLike;
+interface OwnOptions extends RecurrentActivationOptions {
   /**
    * Whether the reset gate comes after the recurrent product, which then has a bias of its own (the second row), or before
    * it; before makes a graph of every step. Default true.
@@ -35,24 +27,20 @@ interface OwnOptions {
 export interface GruCellOptions extends GatedCellOptions, OwnOptions {}
 export interface GruOptions extends GatedRnnOptions, OwnOptions {}
 
-const CELL_OPTIONS = [...GATED_CELL_OPTIONS, "recurrentActivation", "resetAfter"] as const;
+const CELL_OPTIONS = [...RECURRENT_ACTIVATION_OPTIONS, "resetAfter"] as const;
 
 /**
  * Weights: kernel [inputs, 3 units], recurrentKernel [units, 3 units], bias [2, 3 units] (of inputs and of states), or
  * [3 units] with `resetAfter: false`; gates z, r, h.
  */
-export class GruCell extends GatedCell {
+export class GruCell extends RecurrentActivationCell {
   static readonly className = "GruCell";
   protected readonly gates = 3;
-  readonly recurrentActivation: ActivationLike;
   readonly resetAfter: boolean;
-  private readonly activateGate: ActivationFunction;
 
   constructor(options: GruCellOptions, where = labelOf("gruCell", options)) {
     const given = checkOptions(where, options, CELL_OPTIONS);
     super(where, given);
-    this.recurrentActivation = given.recurrentActivation ?? "sigmoid";
-    this.activateGate = resolveActivation(where, this.recurrentActivation);
     this.resetAfter = checkBoolean(where, "resetAfter", given.resetAfter ?? true);
   }
 
@@ -110,8 +98,7 @@ export class GruCell extends GatedCell {
     run: SequenceRun,
     context: CallContext,
   ): SequenceResult | undefined {
-    const isOther = !this.resetAfter || !isActivation(this.recurrentActivation, "sigmoid");
-    if (this.isStepwise(context) || isOther) return undefined;
+    if (!this.resetAfter || this.isStepwise(context)) return undefined;
     const [bias, recurrentBias] = this.biases();
     const product = this.project(x);
     const { outputs, state } = gruOp(bias ? add(product, bias) : product, this.recurrentKernel, {
@@ -123,11 +110,7 @@ export class GruCell extends GatedCell {
   }
 
   override getConfig(): Record<string, unknown> {
-    return {
-      ...super.getConfig(),
-      recurrentActivation: serializeActivation(this.name, this.recurrentActivation),
-      resetAfter: this.resetAfter,
-    };
+    return { ...super.getConfig(), resetAfter: this.resetAfter };
   }
 }
 

@@ -4,28 +4,20 @@ import { checkBoolean, checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import type { Initializer } from "../initializers/initializer.ts";
 import { add, lstm as lstmOp, multiply, split } from "../ops/index.ts";
-import {
-  type ActivationFunction,
-  type ActivationLike,
-  isActivation,
-  resolveActivation,
-  serializeActivation,
-} from "./activation-option.ts";
 import { cellOptions, GatedRnn, type GatedRnnOptions } from "./gated-rnn.ts";
 import type { CallContext } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { RECURRENT_OPTIONS } from "./rnn.ts";
 import {
-  GATED_CELL_OPTIONS,
-  GatedCell,
   type GatedCellOptions,
+  RECURRENT_ACTIVATION_OPTIONS,
+  RecurrentActivationCell,
+  type RecurrentActivationOptions,
   type SequenceResult,
   type SequenceRun,
 } from "./rnn-cell.ts";
 
-interface OwnOptions {
-  /** Of the gates. Default "sigmoid". */
-  recurrentActivation?: ActivationLike;
+interface OwnOptions extends RecurrentActivationOptions {
   /** Start the forget gate's bias at 1, as Jozefowicz et al. recommend. Default true. */
   unitForgetBias?: boolean;
 }
@@ -33,21 +25,17 @@ interface OwnOptions {
 export interface LstmCellOptions extends GatedCellOptions, OwnOptions {}
 export interface LstmOptions extends GatedRnnOptions, OwnOptions {}
 
-const CELL_OPTIONS = [...GATED_CELL_OPTIONS, "recurrentActivation", "unitForgetBias"] as const;
+const CELL_OPTIONS = [...RECURRENT_ACTIVATION_OPTIONS, "unitForgetBias"] as const;
 
 /** Weights: kernel [inputs, 4 units], recurrentKernel [units, 4 units], bias [4 units]; gates i, f, c, o. States: h, c. */
-export class LstmCell extends GatedCell {
+export class LstmCell extends RecurrentActivationCell {
   static readonly className = "LstmCell";
   protected readonly gates = 4;
-  readonly recurrentActivation: ActivationLike;
   readonly unitForgetBias: boolean;
-  private readonly activateGate: ActivationFunction;
 
   constructor(options: LstmCellOptions, where = labelOf("lstmCell", options)) {
     const given = checkOptions(where, options, CELL_OPTIONS);
     super(where, given);
-    this.recurrentActivation = given.recurrentActivation ?? "sigmoid";
-    this.activateGate = resolveActivation(where, this.recurrentActivation);
     this.unitForgetBias = checkBoolean(where, "unitForgetBias", given.unitForgetBias ?? true);
   }
 
@@ -88,7 +76,7 @@ export class LstmCell extends GatedCell {
     run: SequenceRun,
     context: CallContext,
   ): SequenceResult | undefined {
-    if (this.isStepwise(context) || !isActivation(this.recurrentActivation, "sigmoid")) return undefined;
+    if (this.isStepwise(context)) return undefined;
     const product = this.project(x);
     const z = this.bias ? add(product, this.bias) : product;
     const initialState = [states[0]!, states[1]!] as const;
@@ -97,11 +85,7 @@ export class LstmCell extends GatedCell {
   }
 
   override getConfig(): Record<string, unknown> {
-    return {
-      ...super.getConfig(),
-      recurrentActivation: serializeActivation(this.name, this.recurrentActivation),
-      unitForgetBias: this.unitForgetBias,
-    };
+    return { ...super.getConfig(), unitForgetBias: this.unitForgetBias };
   }
 }
 

@@ -1,5 +1,6 @@
 // What a recurrent layer repeats: one step. RnnCell is the base of cells; GatedCell that of the built-in ones, which have
-// an input kernel, a recurrent kernel and a bias, and drop parts of inputs and states.
+// an input kernel, a recurrent kernel and a bias, and drop parts of inputs and states; RecurrentActivationCell adds the
+// activation of the gates.
 
 import { checkBoolean, checkInteger, checkNumber } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
@@ -289,5 +290,33 @@ export abstract class GatedCell extends RnnCell {
       recurrentDropout: this.recurrentDropout,
       seed: this.seedGenerator?.seed ?? null,
     };
+  }
+}
+
+export interface RecurrentActivationOptions {
+  /** Of the gates. Default "sigmoid". */
+  recurrentActivation?: ActivationLike;
+}
+
+export const RECURRENT_ACTIVATION_OPTIONS = [...GATED_CELL_OPTIONS, "recurrentActivation"] as const;
+
+/** A cell whose gates have an activation of their own: the base of LSTM and GRU. */
+export abstract class RecurrentActivationCell extends GatedCell {
+  readonly recurrentActivation: ActivationLike;
+  protected readonly activateGate: ActivationFunction;
+
+  constructor(where: string, options: GatedCellOptions & RecurrentActivationOptions) {
+    super(where, options);
+    this.recurrentActivation = options.recurrentActivation ?? "sigmoid";
+    this.activateGate = resolveActivation(where, this.recurrentActivation);
+  }
+
+  protected override isStepwise(context: CallContext): boolean {
+    return super.isStepwise(context) || !isActivation(this.recurrentActivation, "sigmoid");
+  }
+
+  override getConfig(): Record<string, unknown> {
+    const recurrentActivation = serializeActivation(this.name, this.recurrentActivation);
+    return { ...super.getConfig(), recurrentActivation };
   }
 }
