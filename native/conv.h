@@ -23,6 +23,7 @@ struct ConvShape {
   int64_t batch;
   int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad_before[3];
   int64_t cin, cout, groups;
+  bool steady;  // the kernel seldom changes: what is made of it is kept between runs
 
   int64_t in_pixels() const { return in[0] * in[1] * in[2]; }
   int64_t out_pixels() const { return out[0] * out[1] * out[2]; }

@@ -18,10 +18,16 @@ constexpr double kKernelCycles = 150, kRowCycles = 2, kSumCycles = 2;
 // Of turning a kernel round, per weight and tap: from L2, and from memory, where both sides fall on
 // few sets of the caches.
 constexpr double kTurnCycles = 0.4, kFarTurnCycles = 3, kNearWeights = 128 << 10;
+// Of reading a float of a kernel from memory, where it comes from in each run of a network whose
+// weights fill L3; kernels of at most so many floats (1 MiB) are taken to be nearer.
+constexpr double kFarReadCycles = 1.5, kNearFloats = 256 << 10;
 // Share of the multiply-add peak in long loops: the direct paths, and Winograd's products.
 constexpr double kDirectShare = 0.88, kProductShare = 0.9;
 // Transformed kernels beyond this (16 MiB) come from memory again and again.
 constexpr double kMostKernelFloats = 4 << 20;
+// Sums of a kernel's gradient beyond this (4 MiB, in several parts) cost more than they save: 58 %
+// of the direct sums' speed with 256 channels on both sides.
+constexpr double kMostSumFloats = 1 << 20;
 
 double ceil_div(double a, double b) {
   return static_cast<double>(static_cast<int64_t>((a + b - 1) / b));
@@ -43,7 +49,10 @@ double direct_cycles(const KernelTable& kernels, const Winograd& w) {
   return s.pixels * 9 * s.in * ceil_div(s.out, kernels.lanes) / 2 / kDirectShare;
 }
 
-// Of the forward direction with tiles of this size.
+// Of reading a kernel, given as it is used.
+double read_cycles(double floats) { return floats > kNearFloats ? floats * kFarReadCycles : 0; }
+
+// Of the forward direction with tiles of this size, beside making the transformed kernel.
 double winograd_cycles(const KernelTable& kernels, const Winograd& w, int tile) {
   const Sizes s = sizes_of(w, tile);
   const double planes = (tile + 2) * (tile + 2), share = planes / 36;
@@ -51,7 +60,16 @@ double winograd_cycles(const KernelTable& kernels, const Winograd& w, int tile) 
   const double vectors = ceil_div(s.out, kernels.lanes);
   const double products = planes * vectors * (s.in / 2 / kProductShare + kRowCycles);
   return s.tiles * (share * (in * kInputCycles + out * kOutputCycles) + products) +
-         s.in * vectors * share * kKernelCycles;
+         read_cycles(planes * s.in * s.out);
+}
+
+// Of making it; `turned`: the kernel has to be turned round first.
+double transform_cycles(const KernelTable& kernels, const Winograd& w, int tile, bool turned) {
+  const auto in = static_cast<double>(w.in), out = static_cast<double>(w.out);
+  const double share = (tile + 2) * (tile + 2) / 36.0;
+  const double turn = in * out > kNearWeights ? kFarTurnCycles : kTurnCycles;
+  return in * ceil_div(out, kernels.lanes) * share * kKernelCycles +
+         (turned ? 9 * in * out * turn : 0);
 }
 
 double winograd_kernel_grad_cycles(const KernelTable& kernels, const Winograd& w) {
@@ -100,15 +118,17 @@ Winograd input_grad_of(const ConvShape& s) {
   return w;
 }
 
-// Sets the tile; false where neither pays. `turned`: the kernel has to be turned round first.
-bool choose_tile(const KernelTable& kernels, Winograd& w, bool turned) {
-  double best = direct_cycles(kernels, w);
+// Sets the tile; false where neither pays. A steady kernel has been transformed before, and its
+// tiles of 4 are four times as much to read as the kernel itself.
+bool choose_tile(const KernelTable& kernels, Winograd& w, bool turned, bool steady) {
   const double weights = static_cast<double>(w.in) * static_cast<double>(w.out);
-  if (turned) best -= 9 * weights * (weights > kNearWeights ? kFarTurnCycles : kTurnCycles);
+  double best = direct_cycles(kernels, w) + read_cycles(9 * weights);
   bool pays = false;
   for (const int tile : {2, 4}) {
-    const double cycles = winograd_cycles(kernels, w, tile);
-    if (cycles >= best || weights * (tile + 2) * (tile + 2) > kMostKernelFloats) continue;
+    if (weights * (tile + 2) * (tile + 2) > kMostKernelFloats) continue;
+    const double cycles = winograd_cycles(kernels, w, tile) +
+                          (steady ? 0 : transform_cycles(kernels, w, tile, turned));
+    if (cycles >= best) continue;
     w.tile = tile;
     best = cycles;
     pays = true;
@@ -120,14 +140,14 @@ template <Winograd (*kOf)(const ConvShape&)>
 bool takes(const KernelTable& kernels, const ConvShape& s) {
   if (!is_winograd(s)) return false;
   Winograd w = kOf(s);
-  return choose_tile(kernels, w, kOf == input_grad_of);
+  return choose_tile(kernels, w, kOf == input_grad_of, s.steady);
 }
 
 // The transformed kernel, then either the kernel turned round or the workspace of the tiles.
 template <Winograd (*kOf)(const ConvShape&), bool kTransposed>
 int64_t scratch_floats(const KernelTable& kernels, const ConvShape& s, int threads) {
   Winograd w = kOf(s);
-  choose_tile(kernels, w, kTransposed);
+  choose_tile(kernels, w, kTransposed, s.steady);
   const auto work =
       static_cast<int64_t>(winograd_workspace_bytes(kernels, w, threads) / sizeof(float));
   return static_cast<int64_t>(winograd_kernel_floats(kernels, w)) +
@@ -137,7 +157,7 @@ int64_t scratch_floats(const KernelTable& kernels, const ConvShape& s, int threa
 template <Winograd (*kOf)(const ConvShape&), bool kTransposed>
 void run(const ConvRun& r, const float* a, const float* b, float* c) {
   Winograd w = kOf(r.s);
-  choose_tile(r.kernels, w, kTransposed);
+  choose_tile(r.kernels, w, kTransposed, r.s.steady);
   float* const rest = r.scratch + winograd_kernel_floats(r.kernels, w);
   if (r.prepared == nullptr) {
     winograd_pack_kernel(r.kernels, r.pool, w, b, kTransposed, rest, r.scratch);
@@ -149,14 +169,14 @@ void run(const ConvRun& r, const float* a, const float* b, float* c) {
 template <Winograd (*kOf)(const ConvShape&)>
 int64_t prepared_floats(const KernelTable& kernels, const ConvShape& s) {
   Winograd w = kOf(s);
-  choose_tile(kernels, w, kOf == input_grad_of);
+  choose_tile(kernels, w, kOf == input_grad_of, s.steady);
   return static_cast<int64_t>(winograd_kernel_floats(kernels, w));
 }
 
 template <Winograd (*kOf)(const ConvShape&), bool kTransposed>
 void prepare(const ConvRun& r, const float* kernel, float* prepared) {
   Winograd w = kOf(r.s);
-  choose_tile(r.kernels, w, kTransposed);
+  choose_tile(r.kernels, w, kTransposed, r.s.steady);
   winograd_pack_kernel(r.kernels, r.pool, w, kernel, kTransposed, r.scratch, prepared);
 }
 
@@ -164,7 +184,7 @@ bool takes_kernel_grad(const KernelTable& kernels, const ConvShape& s) {
   if (!is_winograd(s)) return false;
   const Winograd w = forward_of(s);
   const double weights = static_cast<double>(w.in) * static_cast<double>(w.out);
-  return weights * 36 <= kMostKernelFloats &&
+  return weights * 36 <= kMostSumFloats &&
          winograd_kernel_grad_cycles(kernels, w) < direct_cycles(kernels, w);
 }
 

@@ -33,6 +33,10 @@ struct BrgemmBlock {
   float* c;
   int64_t ldc;
   bool accumulate;
+  // Memory to ask for meanwhile: what the next call reads, from `ahead` on, `ahead_step` floats for
+  // each step of k and tile of rows. Never read; null asks for nothing.
+  const float* ahead = nullptr;
+  int64_t ahead_step = 0;
 };
 using BrgemmBlockKernel = void(const BrgemmBlock& block);
 

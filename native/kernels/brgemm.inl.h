@@ -5,11 +5,13 @@ namespace myelin::MYELIN_LEVEL {
 namespace {
 
 // One tile of R rows and V vectors; `row` and `col` are where the pieces' operands start for it.
-// `last` is how many columns of the last vector exist.
+// `last` is how many columns of the last vector exist. Returns how far it asked `ahead`.
 template <int R, int V, bool kPartial>
-void brgemm_tile(const BrgemmBlock& s, int64_t row, int64_t col, float* c, int64_t last) {
+const float* brgemm_tile(const BrgemmBlock& s, int64_t row, int64_t col, float* c, int64_t last,
+                         const float* ahead) {
   constexpr int kGroups = (R + 2) / 3;
   const int64_t a_row = s.a_row, a_step = s.a_step, b_step = s.b_step;
+  const int64_t ahead_step = s.ahead_step;
   Vec acc[R][V];
   MYELIN_UNROLL for (int i = 0; i < R; ++i) {
     MYELIN_UNROLL for (int v = 0; v < V; ++v) acc[i][v] = zero();
@@ -24,6 +26,8 @@ void brgemm_tile(const BrgemmBlock& s, int64_t row, int64_t col, float* c, int64
       MYELIN_UNROLL for (int v = 0; v < V; ++v) {
         bv[v] = kPartial && v == V - 1 ? load_partial(b + v * kLanes, last) : load(b + v * kLanes);
       }
+      __builtin_prefetch(ahead, 0, 2);  // into L2: L1 holds what this call reads
+      ahead += ahead_step;
       MYELIN_UNROLL for (int i = 0; i < R; ++i) {
         const Vec x = broadcast(rows[i / 3][(i % 3) * a_row]);
         MYELIN_UNROLL for (int v = 0; v < V; ++v) acc[i][v] = fma(x, bv[v], acc[i][v]);
@@ -44,9 +48,11 @@ void brgemm_tile(const BrgemmBlock& s, int64_t row, int64_t col, float* c, int64
       }
     }
   }
+  return ahead;
 }
 
-using BrgemmTileFn = void (*)(const BrgemmBlock&, int64_t, int64_t, float*, int64_t);
+using BrgemmTileFn = const float* (*)(const BrgemmBlock&, int64_t, int64_t, float*, int64_t,
+                                      const float*);
 
 struct BrgemmTileTable {
   BrgemmTileFn partial[kTileRows][kWidestVectors];
@@ -77,6 +83,8 @@ void brgemm_block(const BrgemmBlock& s) {
   const int64_t vectors =
       s.b_panel != 1 ? kTileVectors : tile_vectors(static_cast<int>(base + (longer > 0)));
   const int64_t width = vectors * kLanes;
+  // Without anything to ask for it asks for what is near.
+  const float* ahead = s.ahead != nullptr ? s.ahead : s.c;
   for (int64_t col = 0; col < s.n; col += width) {
     const int64_t cols = s.n - col < width ? s.n - col : width;
     const int64_t used = (cols + kLanes - 1) / kLanes;
@@ -84,8 +92,9 @@ void brgemm_block(const BrgemmBlock& s) {
     const auto& by_rows = last == kLanes ? kBrgemmTiles.whole : kBrgemmTiles.partial;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
       const int64_t rows = base + (t < longer);
-      by_rows[rows - 1][used - 1](s, s.a_offset + row * s.a_row, s.b_offset + col * s.b_panel,
-                                  s.c + row * s.ldc + col, last);
+      ahead =
+          by_rows[rows - 1][used - 1](s, s.a_offset + row * s.a_row, s.b_offset + col * s.b_panel,
+                                      s.c + row * s.ldc + col, last, ahead);
       row += rows;
     }
   }

@@ -119,14 +119,15 @@ ConvPlan::ConvPlan(const StepSpec& spec, const PlanContext& context, Direction d
   switch (direction) {
     case Direction::forward:
       shape_ = read_shape(spec.attrs, a, b, result, name);
+      shape_.steady = spec.is_steady(1);
       conv_bytes_ = conv_workspace_bytes(context.kernels, shape_, context.threads);
-      if (spec.is_steady(1)) prepared_bytes_ = conv_prepared_bytes(context.kernels, shape_);
+      if (shape_.steady) prepared_bytes_ = conv_prepared_bytes(context.kernels, shape_);
       break;
     case Direction::input_grad:
       shape_ = read_shape(spec.attrs, result, b, a, name);
+      shape_.steady = spec.is_steady(1);
       conv_bytes_ = conv_input_grad_workspace_bytes(context.kernels, shape_, context.threads);
-      if (spec.is_steady(1))
-        prepared_bytes_ = conv_input_grad_prepared_bytes(context.kernels, shape_);
+      if (shape_.steady) prepared_bytes_ = conv_input_grad_prepared_bytes(context.kernels, shape_);
       break;
     case Direction::kernel_grad:
       shape_ = read_shape(spec.attrs, a, result, b, name);
