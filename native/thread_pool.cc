@@ -146,14 +146,16 @@ void ThreadPool::run_loop(int64_t base, int64_t count, Call call, void* fn) {
   loop_.fn = fn;
   loop_.base = base;
   loop_.count = count;
+  loop_.middle = outwards_ ? (count + threads_ - 1) / threads_ : 0;
+  outwards_ = !outwards_;
   finished_.store(0, std::memory_order_relaxed);
   // The first chunk is the caller's from the start.
   uint64_t claims = static_cast<uint64_t>(count) - 1;
   loop_.claims.store(claims);
   const int64_t helpers = static_cast<int64_t>(workers_.size());
   wake(static_cast<int>(count - 1 < helpers ? count - 1 : helpers));
-  for (int64_t chunk = base;; ++chunk) {
-    call(fn, chunk, 0);
+  for (int64_t turn = 0;; ++turn) {
+    call(fn, loop_.chunk(turn), 0);
     claims = loop_.claims.load(std::memory_order_relaxed);
     do {
       if (left_of(claims) == 0) return wait_for_workers(back_of(claims));
@@ -166,7 +168,7 @@ void ThreadPool::help(int worker) {
   uint64_t claims = loop_.claims.load(std::memory_order_relaxed);
   while (left_of(claims) != 0) {
     if (!loop_.claims.compare_exchange_weak(claims, claims - 1 + kOneBack)) continue;
-    const int64_t chunk = loop_.base + loop_.count - 1 - back_of(claims);
+    const int64_t chunk = loop_.chunk(loop_.count - 1 - back_of(claims));
     if (float_mode() != loop_.float_mode) set_float_mode(loop_.float_mode);
     loop_.call(loop_.fn, chunk, worker);
     // After this the loop may be over.

@@ -3,9 +3,11 @@
 // share.
 //
 // Chunks are handed out one at a time to whoever asks: the caller takes them from the front,
-// workers from the back. So most of what a thread reads was left in its own caches by the loop
-// before, where loops cut the same rows in the same way. Which thread runs a chunk is still not
-// reproducible, so results must not depend on it. Split work by its size, never by threads().
+// workers from the back, in one loop from the ends inwards, in the next from the middle outwards.
+// So most of what a thread reads was left in its own caches by the loop before, where loops cut the
+// same rows in the same way, and it begins with what it touched last. Which thread runs a chunk is
+// still not reproducible, so results must not depend on it. Split work by its size, never by
+// threads().
 #ifndef MYELIN_THREAD_POOL_H_
 #define MYELIN_THREAD_POOL_H_
 
@@ -82,8 +84,14 @@ class ThreadPool {
     Call call = nullptr;
     void* fn = nullptr;
     int64_t base = 0, count = 0;
+    int64_t middle = 0;  // where a loop outwards begins; 0 for one inwards
     uint64_t float_mode = 0;
+    int64_t chunk(int64_t turn) const {
+      if (middle == 0) return base + turn;
+      return base + (turn < middle ? middle - 1 - turn : count - 1 - (turn - middle));
+    }
   } loop_;
+  bool outwards_ = false;
   alignas(64) std::atomic<uint32_t> finished_{0};  // chunks of the loop that workers have finished
   std::atomic<bool> caller_waits_{false};
   alignas(64) std::atomic<bool> busy_{false};
