@@ -58,17 +58,35 @@ MYELIN_INLINE ExpParts<V> exp_parts(V x) {
   return {r, r * r * p, as_int(t)};
 }
 
-// For -88 <= x <= 88: results stay normal or become 0, so one multiplication scales.
-template <bool kExact = false, class V>
+// For -88 <= x <= 88, where s is normal or 0: e^x = s (1 + u), to be had in one rounding.
+template <class V>
+struct ExpFraction {
+  V s, u;
+};
+template <class V>
+MYELIN_INLINE ExpFraction<V> exp_fraction(V x) {
+  // The exponent's bias is in the magic number already.
+  const V magic = broadcast(kRoundMagic + 127.0f);
+  const V t = fma(x, broadcast(0x1.715476p0f), magic);
+  const V n = t - magic;
+  const V r = fnma(n, broadcast(kLn2Low), fnma(n, broadcast(kLn2High), x));
+  V p = fma(r, broadcast(0.00015045903f), broadcast(0.0013930543f));
+  p = fma(p, r, broadcast(0.00834151f));
+  p = fma(p, r, broadcast(0.04166651f));
+  p = fma(p, r, broadcast(0.16666636f));
+  p = fma(p, r, broadcast(0.5f));
+  return {as_float(shl<23>(as_int(t))), fma(V(r * r), p, r)};
+}
+template <class V>
 MYELIN_INLINE V exp_within(V x) {
-  const ExpParts<V> e = exp_parts<kExact>(x);
-  return (broadcast(1.0f) + (e.r + e.q)) * as_float(shl<23>(e.n) + broadcast(0x3f800000));
+  const ExpFraction<V> e = exp_fraction(x);
+  return fma(e.s, e.u, e.s);
 }
 
-template <bool kExact = false, class V>
+template <class V>
 MYELIN_INLINE V exp(V x) {
   // NaN passes both, being the second operand.
-  const ExpParts<V> e = exp_parts<kExact>(max(V(broadcast(-104.0f)), min(V(broadcast(89.0f)), x)));
+  const ExpParts<V> e = exp_parts(max(V(broadcast(-104.0f)), min(V(broadcast(89.0f)), x)));
   return scale_by_power(V(broadcast(1.0f) + (e.r + e.q)), e.n - broadcast(kRoundMagicBits));
 }
 
@@ -160,20 +178,20 @@ MYELIN_INLINE V tanh(V x) {
   const V small = fma(y * y2, p, y);
   const V bounded = min(V(broadcast(10.0f)), y);
   const V e = exp_within(V(bounded + bounded));
-  const V large = broadcast(1.0f) - broadcast(2.0f) / (e + broadcast(1.0f));
+  const V large = fnma(broadcast(2.0f), reciprocal(e + broadcast(1.0f)), broadcast(1.0f));
   return select(y < V(broadcast(0.625f)), small, large) | sign_bits(x);
 }
 
+// 1 / (1 + s + s u) by an estimate and one step of Newton's. What the estimate q falls short of,
+// 1 - q - q s - q s u, is taken from the parts (q s is exact), so no rounding of the sum counts.
+// Beyond 88 the result is 1 or would be denormal. NaN passes, being the second operand.
 template <class V>
 MYELIN_INLINE V sigmoid(V x) {
   const V one = broadcast(1.0f);
-  // Below -88 the result would be denormal. NaN passes, being the second operand.
-  const V e = exp_within<true>(max(V(broadcast(-88.0f)), -abs(x)));
-  const V d = one + e, lost = e - (d - one);
-  const V q = select(x < V(zero()), e, one) / d;
-  // Below 0 three roundings add up to 2.2 ulp; one of them, of d, is taken back here. 1 / d to 5 %
-  // is enough for that.
-  return fnma(q, lost * fnma(broadcast(0.5f), d, broadcast(1.457f)), q);
+  const ExpFraction<V> e = exp_fraction(V(-max(V(broadcast(-88.0f)), min(V(broadcast(88.0f)), x))));
+  const V q = reciprocal_estimate(fma(e.s, e.u, V(one + e.s)));
+  const V qs = q * e.s;
+  return fma(q, fnma(qs, e.u, V((one - q) - qs)), q);
 }
 
 // Odd polynomial near 0; beyond, erf = 1 - exp(-p) with p a fit of -ln(erfc).
@@ -217,8 +235,73 @@ MYELIN_INLINE V gelu_tanh_share(V t) {
   const V cubed = t * t * t;
   return sigmoid(V(broadcast(1.5957691f) * fma(broadcast(0.044715f), cubed, t)));
 }
+// Phi(y) - 1/2 for the normal distribution's Phi, and the same with tanh, around y = 0.375 j:
+// coefficient k of lane j stands in row k, for powers of y / 0.375 - j. From 5.625 on both are 1/2.
+constexpr float kGeluTable[6][16] = {
+    {0.0f, 0.146169767f, 0.27337265f, 0.369705468f, 0.43319279f, 0.469603628f, 0.487775534f,
+     0.495667547f, 0.498650104f, 0.499630928f, 0.499911577f, 0.499981463f, 0.499996603f,
+     0.499999464f, 0.499999911f, 0.5f},
+    {0.149603352f, 0.139445662f, 0.112926535f, 0.079453744f, 0.0485691018f, 0.0257948544f,
+     0.0119023686f, 0.00477156742f, 0.00166194292f, 0.000502919604f, 0.000132223475f,
+     3.02027292e-05f, 5.99393115e-06f, 1.03348805e-06f, 1.54820256e-07f, 2.01501926e-08f},
+    {7.00359379e-08f, -0.00980450027f, -0.0158800092f, -0.0167594589f, -0.0136600137f,
+     -0.00906852167f, -0.00502150226f, -0.00234848028f, -0.000934854324f, -0.00031831357f,
+     -9.28793161e-05f, -2.33495884e-05f, -5.05757589e-06f, -1.03755497e-06f, 1.21995161e-08f,
+     -1.35406779e-07f},
+    {-0.00350684416f, -0.00280865422f, -0.00115793454f, 0.000494589854f, 0.00142286147f,
+     0.00152085256f, 0.00113330246f, 0.000658787205f, 0.000311620533f, 0.00012247554f,
+     4.04781749e-05f, 1.13354718e-05f, 2.70355213e-06f, 5.51184769e-07f, 9.63161568e-08f,
+     1.44555603e-08f},
+    {1.62376966e-06f, 0.000325631641f, 0.000450335036f, 0.000338702404f, 0.000120473611f,
+     -5.35969484e-05f, -0.000120029756f, -0.000106899097f, -6.57905402e-05f, -3.12900702e-05f,
+     -1.24073658e-05f, -3.91609046e-06f, -1.04019739e-06f, 1.75144166e-08f, -4.9291134e-07f,
+     3.0318148e-07f},
+    {7.19586606e-05f, 4.97781621e-05f, -9.88282068e-07f, -3.87620566e-05f, -4.31864246e-05f,
+     -2.43413979e-05f, -3.56108171e-06f, 7.06761148e-06f, 8.17331511e-06f, 5.3415506e-06f,
+     2.55150212e-06f, 9.58784199e-07f, 2.929782e-07f, 7.41141335e-08f, 1.56965605e-08f,
+     2.80403745e-09f},
+};
+constexpr float kGeluTanhTable[6][16] = {
+    {0.0f, 0.146154031f, 0.27328074f, 0.369533151f, 0.433047712f, 0.469599485f, 0.487910509f,
+     0.495846123f, 0.498787522f, 0.499705166f, 0.499941528f, 0.499990761f, 0.499998868f,
+     0.499999881f, 0.5f, 0.5f},
+    {0.149603352f, 0.139401644f, 0.112828761f, 0.0794128627f, 0.0486657694f, 0.0259576552f,
+     0.0120006688f, 0.00476353103f, 0.00159957854f, 0.000445873098f, 0.000100982783f,
+     1.81694795e-05f, 2.53868075e-06f, 2.69266991e-07f, 2.11965787e-08f, 1.2108976e-09f},
+    {7.12403647e-08f, -0.00984067563f, -0.0158852208f, -0.0167003218f, -0.0135969874f,
+     -0.0090709934f, -0.00507438742f, -0.00239302102f, -0.00094432733f, -0.000306956994f,
+     -8.05266973e-05f, -1.68250426e-05f, -2.77668755e-06f, -1.76118391e-07f, -1.2132115e-07f,
+     -6.57221477e-09f},
+    {-0.0035242131f, -0.00281104492f, -0.00113691285f, 0.000510207028f, 0.00140924635f,
+     0.00149654911f, 0.00112644304f, 0.000668960973f, 0.000322216831f, 0.000125601291f,
+     3.90151945e-05f, 9.46093678e-06f, 1.75222681e-06f, 2.42490955e-07f, 2.45374157e-08f,
+     1.77661941e-09f},
+    {1.67997723e-06f, 0.000331499701f, 0.000453514484f, 0.000333612552f, 0.000114135437f,
+     -5.16955697e-05f, -0.000115132883f, -0.000104759798f, -6.77443386e-05f, -3.36137964e-05f,
+     -1.28979054e-05f, -3.36958465e-06f, -5.26035421e-07f, -5.29807721e-07f, 2.36412347e-07f,
+     1.15559846e-08f},
+    {7.35697249e-05f, 5.01708273e-05f, -2.49744153e-06f, -4.00941317e-05f, -4.21586519e-05f,
+     -2.27727251e-05f, -3.64431412e-06f, 6.13126258e-06f, 7.78025878e-06f, 5.52879737e-06f,
+     2.77345816e-06f, 1.01814987e-06f, 2.73278602e-07f, 5.30635091e-08f, 7.34965466e-09f,
+     7.14744708e-10f},
+};
+// x / 2 + |x| (share of |x| - 1/2), which needs no sign. Half the operations of exponentials.
+template <class V>
+MYELIN_INLINE V gelu_by_table(V x, const float (&table)[6][16]) {
+  const V bounded = max(V(broadcast(-40.0f)), x), y = abs(bounded);
+  const V within = min(V(broadcast(5.625f)), y);
+  const V t = fma(within, broadcast(0x1.555556p1f), broadcast(kRoundMagic));
+  const V f = fma(within, broadcast(0x1.555556p1f), broadcast(kRoundMagic) - t);
+  const auto j = as_int(t);
+  V p = lookup16(table[5], j);
+  MYELIN_UNROLL
+  for (int k = 4; k >= 0; --k) p = fma(p, f, lookup16(table[k], j));
+  return fma(y, p, broadcast(0.5f) * bounded);
+}
+
 template <class V>
 MYELIN_INLINE V gelu(V x) {
+  if constexpr (kQuickLookup) return gelu_by_table(x, kGeluTable);
   return max(V(broadcast(-40.0f)), x) * gelu_share(x);
 }
 template <class V>
@@ -229,6 +312,7 @@ MYELIN_INLINE V gelu_grad(V x, V g) {
 }
 template <class V>
 MYELIN_INLINE V gelu_tanh(V x) {
+  if constexpr (kQuickLookup) return gelu_by_table(x, kGeluTanhTable);
   return max(V(broadcast(-40.0f)), x) * gelu_tanh_share(gelu_bounded(x));
 }
 template <class V>

@@ -59,7 +59,25 @@ MYELIN_INLINE Wide operator+(Wide a, Wide b)
                         MYELIN_INLINE WideI sra(WideI a) MYELIN_EACH(WideI, sra<kBits>(a.v[i]))
 #undef MYELIN_EACH
 
-                            MYELIN_INLINE Wide load_wide_vec(const float* p) {
+                            MYELIN_INLINE Wide reciprocal(Wide a) {
+  Wide r;
+  MYELIN_UNROLL
+  for (int i = 0; i < kWide; ++i) r.v[i] = reciprocal(a.v[i]);
+  return r;
+}
+MYELIN_INLINE Wide reciprocal_estimate(Wide a) {
+  Wide r;
+  MYELIN_UNROLL
+  for (int i = 0; i < kWide; ++i) r.v[i] = reciprocal_estimate(a.v[i]);
+  return r;
+}
+MYELIN_INLINE Wide lookup16(const float* table, WideI index) {
+  Wide r;
+  MYELIN_UNROLL
+  for (int i = 0; i < kWide; ++i) r.v[i] = lookup16(table, index.v[i]);
+  return r;
+}
+MYELIN_INLINE Wide load_wide_vec(const float* p) {
   Wide r;
   MYELIN_UNROLL
   for (int i = 0; i < kWide; ++i) r.v[i] = load(p + i * kLanes);

@@ -17,6 +17,7 @@ namespace {
 constexpr int kLanes = 8;
 constexpr bool kHasFma = true;
 constexpr int kVectorRegisters = 16;
+constexpr bool kQuickLookup = true;
 
 struct Vec {
   __m256 v;
@@ -232,6 +233,14 @@ MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
   alignas(8) uint8_t bytes[8];
   store_u8(bytes, a);
   for (int64_t i = 0; i < n; ++i) p[i] = bytes[i];
+}
+
+MYELIN_INLINE Vec reciprocal_estimate(Vec a) { return broadcast(1.0f) / a; }
+MYELIN_INLINE Vec reciprocal(Vec a) { return broadcast(1.0f) / a; }
+MYELIN_INLINE Vec lookup16(const float* table, VecI index) {
+  const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index.v);
+  const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), index.v);
+  return {_mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index.v, 28)))};
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace {
 constexpr int kLanes = 16;
 constexpr bool kHasFma = true;
 constexpr int kVectorRegisters = 32;
+constexpr bool kQuickLookup = true;
 
 struct Vec {
   __m512 v;
@@ -237,6 +238,15 @@ MYELIN_INLINE VecI load_u8_partial(const uint8_t* p, int64_t n) {
 }
 MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
   _mm_mask_storeu_epi8(p, first_n(n).v, _mm512_cvtepi32_epi8(a.v));
+}
+
+MYELIN_INLINE Vec reciprocal_estimate(Vec a) { return {_mm512_rcp14_ps(a.v)}; }
+MYELIN_INLINE Vec reciprocal(Vec a) {
+  const __m512 r = _mm512_rcp14_ps(a.v);
+  return {_mm512_fmadd_ps(r, _mm512_fnmadd_ps(a.v, r, _mm512_set1_ps(1.0f)), r)};
+}
+MYELIN_INLINE Vec lookup16(const float* table, VecI index) {
+  return {_mm512_permutexvar_ps(index.v, _mm512_loadu_ps(table))};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace {
 constexpr int kLanes = 4;
 constexpr bool kHasFma = true;
 constexpr int kVectorRegisters = 32;
+constexpr bool kQuickLookup = false;
 
 struct Vec {
   float32x4_t v;
@@ -219,6 +220,16 @@ MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
   uint8_t bytes[4];
   store_u8(bytes, a);
   for (int64_t i = 0; i < n; ++i) p[i] = bytes[i];
+}
+
+MYELIN_INLINE Vec reciprocal_estimate(Vec a) { return broadcast(1.0f) / a; }
+MYELIN_INLINE Vec reciprocal(Vec a) { return broadcast(1.0f) / a; }
+MYELIN_INLINE Vec lookup16(const float* table, VecI index) {
+  int32_t j[kLanes];
+  store(j, index);
+  float r[kLanes];
+  for (int i = 0; i < kLanes; ++i) r[i] = table[j[i] & 15];
+  return load(r);
 }
 
 }  // namespace

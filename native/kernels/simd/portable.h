@@ -9,6 +9,9 @@
 //   load_partial store_partial   the first n lanes, 0 <= n <= kLanes; the rest reads as 0, is not
 //   touched min max              a < b ? a : b and a > b ? a : b in every lane, so b when either is
 //   NaN fma fms fnma         a*b+c, a*b-c, c-a*b in one rounding where kHasFma, in two where not
+//   reciprocal           1 / a to 0.6 ulp for a in [1, 2^126]; beyond, results may be flushed
+//   reciprocal_estimate  1 / a, at least 14 bits of it
+//   lookup16             table[index & 15]; kQuickLookup where it is a permutation of registers
 //   round_even floor ceil trunc  keep the sign of zero, pass infinities, NaN and large values
 //   through to_int_trunc to_int_round    results outside int32 are unspecified reduce_* fixed
 //   order: lane i with lane i + kLanes/2, then halves of that, and so on
@@ -25,6 +28,7 @@ namespace {
 constexpr int kLanes = 4;
 constexpr bool kHasFma = false;
 constexpr int kVectorRegisters = 16;
+constexpr bool kQuickLookup = false;
 
 typedef float RawF __attribute__((vector_size(16)));
 typedef int32_t RawI __attribute__((vector_size(16)));
@@ -287,6 +291,16 @@ MYELIN_INLINE void store_u8_partial(uint8_t* p, VecI a, int64_t n) {
   if (n > 1) p[1] = static_cast<uint8_t>(a.v[1]);
   if (n > 2) p[2] = static_cast<uint8_t>(a.v[2]);
   if (n > 3) p[3] = static_cast<uint8_t>(a.v[3]);
+}
+
+MYELIN_INLINE Vec reciprocal_estimate(Vec a) { return broadcast(1.0f) / a; }
+MYELIN_INLINE Vec reciprocal(Vec a) { return broadcast(1.0f) / a; }
+MYELIN_INLINE Vec lookup16(const float* table, VecI index) {
+  int32_t j[kLanes];
+  store(j, index);
+  float r[kLanes];
+  for (int i = 0; i < kLanes; ++i) r[i] = table[j[i] & 15];
+  return load(r);
 }
 
 }  // namespace
