@@ -10,8 +10,11 @@ import { reportTurns, takeTurns } from "./turns.ts";
 import { handOver } from "./weights.ts";
 import { WORKLOADS, type Workload, workloadNamed } from "./workloads/index.ts";
 
-/** Relative difference of losses that rounding in another order explains after a few steps. */
-const SAME_LOSS = 2e-3;
+/**
+ * Relative difference of losses that rounding in another order explains after a few steps: Adam's first steps go by the
+ * sign of a gradient, and for gradients near 0 that is rounding's. Anything wrong is off by far more.
+ */
+const SAME_LOSS = 5e-3;
 
 /** Throws unless the peer's losses are ours: same weights, same batch, a few steps. */
 async function compareLosses(workload: Workload, torch: ChildPeer): Promise<void> {

@@ -8,14 +8,17 @@ namespace {
 
 // Passes before the first trial: caches are cold and memory is new.
 constexpr int64_t kFirstTrial = 2;
-// Passes of each way. The shortest of them counts, so that interruptions do not.
+// Passes of each way, one after the other: data that the way before left in another core's cache
+// makes the first slow. The shortest of them counts, so that interruptions do not.
 constexpr int kRounds = 4;
 // Steps that take longer on the pool gain from it whatever a hand-over costs; running them alone
 // for a trial would be felt.
 constexpr int64_t kLongStep = 300'000;  // ns
-// A trial every so often, and never more than one pass in a hundred.
+// Passes between two trials: soon again at first, since the first trial may have met bad weather,
+// then four times as many each time, up to so much time and no more than one pass in a hundred.
+constexpr int64_t kFirstPause = 200;
 constexpr int64_t kPause = 500'000'000;  // ns
-constexpr int64_t kMinPausePasses = 100 * (2 * kRounds + 3 * kRounds);
+constexpr int64_t kMinLongPause = 100 * kRounds * 3;
 // Another way than the pool must be this much faster: percent.
 constexpr int64_t kMargin = 3;
 
@@ -32,7 +35,8 @@ StepTuner::StepTuner(size_t steps)
       alone_(new std::atomic<bool>[steps]()),
       short_(steps),
       mixed_(steps),
-      until_trial_(kFirstTrial) {
+      until_trial_(kFirstTrial),
+      pause_(kFirstPause) {
   for (auto& times : times_) times.assign(steps, kNever);
   std::fill(totals_, totals_ + kWays, kNever);
 }
@@ -65,17 +69,9 @@ void StepTuner::end() {
     // Nothing to win beside the long steps.
     if (worth * 100 < totals_[kPool] * kMargin) return settle(kPool);
   }
-  if (pass_ < 2 * kRounds) {
-    way_ = pass_ % 2 == 0 ? kPool : kAlone;
-    return;
-  }
-  if (pass_ == 2 * kRounds) {
-    choose_mixed();
-    // Timed again with the mixed way among them, so that all three meet the same weather.
-    std::fill(totals_, totals_ + kWays, kNever);
-  }
-  if (pass_ < 5 * kRounds) {
-    way_ = static_cast<Way>(pass_ % kWays);
+  if (pass_ == 2 * kRounds) choose_mixed();
+  if (pass_ < kWays * kRounds) {
+    way_ = static_cast<Way>(pass_ / kRounds);
     return;
   }
   const int64_t enough = totals_[kPool] - totals_[kPool] * kMargin / 100;
@@ -95,7 +91,8 @@ void StepTuner::settle(Way way) {
     alone_[i].store(pass_alone(i), std::memory_order_relaxed);
   }
   const int64_t pass = std::max<int64_t>(totals_[way], 1);
-  until_trial_ = std::max(kMinPausePasses, kPause / pass);
+  until_trial_ = std::min(pause_, std::max(kMinLongPause, kPause / pass));
+  pause_ = until_trial_ * 4;
   pass_ = 0;
   way_ = kPool;
   for (auto& times : times_) std::fill(times.begin(), times.end(), kNever);

@@ -15,9 +15,9 @@
 
 namespace myelin {
 
-// Times whole passes over a Program's steps in turns: every step on the pool; short steps on one
-// thread; each step where it was faster. The fastest of the three stays until the next trial. One
-// run at a time makes trials, others go by what is known.
+// Times a few whole passes over a Program's steps each way: every step on the pool; short steps on
+// one thread; each step where it was faster. The fastest of the three stays until the next trial.
+// One run at a time makes trials, others go by what is known.
 class StepTuner {
  public:
   explicit StepTuner(size_t steps);
@@ -49,7 +49,8 @@ class StepTuner {
   std::vector<bool> short_, mixed_;
   int64_t totals_[kWays];  // shortest of whole passes
   int64_t until_trial_;
-  int pass_ = 0;  // of the trial
+  int64_t pause_;  // passes until the trial after this one, at most
+  int pass_ = 0;   // of the trial
   Way way_ = kPool;
   Clock::time_point begun_, last_;
 };

@@ -3,8 +3,9 @@
 // second Program of that smaller batch.
 
 import { type Built, build } from "../compile.ts";
+import type { HostArray } from "../core/dtype.ts";
 import { internal } from "../core/errors.ts";
-import { formatType, type TensorType } from "../core/shape.ts";
+import { formatType, sameType, type TensorType } from "../core/shape.ts";
 import { Tensor, tensor } from "../core/tensor.ts";
 import type { Engine } from "../engine/engine.ts";
 import { discard, emptyBufferOf } from "../engine/residence.ts";
@@ -79,8 +80,9 @@ export class Pass {
     this.rows = set.rows;
     this.batchSize = batchSize;
     this.engine = engine;
-    this.inputs = set.inputs.map((t, i) => dataVariable(t, `x${i}`));
-    this.targets = set.targets.map((t, i) => dataVariable(t, `y${i}`));
+    const variables = dataVariables(set);
+    this.inputs = variables.slice(0, set.inputs.length);
+    this.targets = variables.slice(set.inputs.length);
     this.fullSteps = Math.floor(set.rows / batchSize);
     const restRows = set.rows - this.fullSteps * batchSize;
     this.steps = this.fullSteps + (restRows > 0 ? 1 : 0);
@@ -106,7 +108,9 @@ export class Pass {
     if (restRows > 0) this.rest ??= this.program(restRows, set.rows - restRows);
     if (breather.isDue()) await breather.breathe();
     const tensors = [...set.inputs, ...set.targets];
-    for (const [i, variable] of [...this.inputs, ...this.targets].entries()) {
+    const variables = [...this.inputs, ...this.targets];
+    for (const [i, variable] of variables.entries()) {
+      if (variables.indexOf(variable) < i) continue;
       const { data, dtype } = tensors[i]!;
       const buffer = emptyBufferOf(this.engine, variable);
       for (let at = 0; at < data.length; at += PIECE) {
@@ -235,8 +239,28 @@ export class Pass {
   }
 }
 
-function dataVariable(t: Tensor, name: string): Variable {
-  return new Variable(t.shape, t.dtype, { name, trainable: false });
+/** One Variable for each tensor, inputs first; an autoencoder's targets are its inputs, kept and gathered once. */
+function dataVariables(set: DataSet): Variable[] {
+  const variables: Variable[] = [];
+  [...set.inputs, ...set.targets].forEach((t, i) => {
+    const first = firstUse(set, i);
+    const name = i < set.inputs.length ? `x${i}` : `y${i - set.inputs.length}`;
+    variables.push(
+      first < i ? variables[first]! : new Variable(t.shape, t.dtype, { name, trainable: false }),
+    );
+  });
+  return variables;
+}
+
+/** The first tensor of a data set that holds the very data of tensor i. */
+function firstUse(set: DataSet, i: number): number {
+  const tensors = [...set.inputs, ...set.targets];
+  const { data, shape, dtype } = tensors[i]!;
+  return tensors.findIndex((t) => isSameMemory(t.data, data) && sameType(t, { shape, dtype }));
+}
+
+function isSameMemory(a: HostArray, b: HostArray): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length;
 }
 
 export function iota(n: number): Int32Array {
@@ -245,7 +269,8 @@ export function iota(n: number): Int32Array {
   return out;
 }
 
-/** The types of a data set as one string. */
+/** The types of a data set as one string, which also tells what is the same data. */
 export function typesOf(set: DataSet): string {
-  return [...set.inputs, ...set.targets].map((t: TensorType) => formatType(t)).join();
+  const tensors: readonly TensorType[] = [...set.inputs, ...set.targets];
+  return tensors.map((t, i) => `${formatType(t)}@${firstUse(set, i)}`).join();
 }

@@ -30,6 +30,24 @@ const engines = availableEngines();
 
 for (const engine of engines) {
   describe(`fit on the ${engine.name} engine`, () => {
+    it("takes targets that are the inputs themselves, and others after them", async () => {
+      const x = tensor(
+        Float32Array.from({ length: 21 }, (_, i) => Math.sin(i)),
+        [7, 3],
+      );
+      const others = tensor(x.data.map((v) => v / 2) as Float32Array, [7, 3]);
+      const copy = tensor(x.data.slice() as Float32Array, [7, 3]);
+      const weights = async (...targets: Tensor[]) => {
+        const model = sequential([layers.dense({ units: 3, activation: "tanh", inputShape: [3] })], {
+          seed: 3,
+        });
+        model.compile({ optimizer: "adam", loss: "meanSquaredError", engine });
+        for (const y of targets) await model.fit(x, y, { epochs: 2, batchSize: 2, seed: 1 });
+        return model.getWeights().map((w) => Array.from(w.data));
+      };
+      expect(await weights(x, others, x)).toEqual(await weights(copy, others, copy));
+    });
+
     it("does what Keras does: uneven last batch, validation split, metrics", async () => {
       const model = sequential([
         layers.dense({ units: 6, activation: "tanh", inputShape: [4] }),
