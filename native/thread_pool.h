@@ -86,6 +86,7 @@ class ThreadPool {
     int64_t base = 0, count = 0;
     int64_t middle = 0;  // where a loop outwards begins; 0 for one inwards
     uint64_t float_mode = 0;
+    int cpu = -1;  // where the caller is; negative where nobody can say
     int64_t chunk(int64_t turn) const {
       if (middle == 0) return base + turn;
       return base + (turn < middle ? middle - 1 - turn : count - 1 - (turn - middle));
