@@ -10,7 +10,7 @@ import { assignVariable, emit } from "../src/graph/trace.ts";
 import { Variable } from "../src/graph/variable.ts";
 import { engineInfo, ops, optimizers, type Tensor, tensor, type Value } from "../src/index.ts";
 import { convInputGradOp, convKernelGradOp } from "../src/ops/conv.ts";
-import { machine, parseArguments, Report } from "./measure.ts";
+import { machine, parseArguments, Report, relativeDifference } from "./measure.ts";
 import { ChildPeer, type Peer, torchPython, type Window } from "./peers.ts";
 import { reportTurns, type Shown, takeTurns } from "./turns.ts";
 import { exchangePath } from "./weights.ts";
@@ -196,14 +196,8 @@ async function compareResults(name: string, myelin: MyelinPeer, torch: ChildPeer
   const theirs = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   await built.run();
   const ours = out.read().data;
-  let difference = 0;
-  let norm = 0;
-  theirs.forEach((y, i) => {
-    difference += (ours[i]! - y) ** 2;
-    norm += y ** 2;
-  });
-  const off = Math.sqrt(difference / norm);
-  if (off <= SAME && ours.length === theirs.length) return;
+  const off = relativeDifference(ours, theirs);
+  if (off <= SAME) return;
   throw new Error(`${name}: results differ by ${off.toExponential(1)} from PyTorch`);
 }
 

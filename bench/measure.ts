@@ -31,6 +31,18 @@ export function spread(values: readonly number[]): number {
   return (Math.max(...values) - Math.min(...values)) / median(values);
 }
 
+/** |ours - theirs| / |theirs| in the Euclidean norm; infinite where their sizes differ. */
+export function relativeDifference(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
+  if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < theirs.length; i++) {
+    difference += (ours[i]! - theirs[i]!) ** 2;
+    norm += theirs[i]! ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
 /** Command-line words and `--flags`, e.g. `steps mlp --json --windows=7`. */
 export function parseArguments(words: readonly string[]): { names: string[]; flags: Map<string, string> } {
   const names = words.filter((w) => !w.startsWith("--"));

@@ -5,14 +5,15 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { engineInfo, layers, type Model, sequential, type Tensor } from "../src/index.ts";
-import { machine, parseArguments, Report } from "./measure.ts";
+import { engineInfo, type Model, type Tensor } from "../src/index.ts";
+import { machine, parseArguments, Report, relativeDifference } from "./measure.ts";
 import { mobilenetV2Model } from "./models/mobilenet.ts";
 import { resnet20Model, resnet50Model } from "./models/resnet.ts";
 import { bertMiniModel } from "./models/transformer.ts";
 import { type ChildPeer, onnxruntimePeer, type Peer, torchPython, type Window } from "./peers.ts";
 import { reportTurns, takeTurns } from "./turns.ts";
 import { exchangePath, handOver } from "./weights.ts";
+import { mlpModel } from "./workloads/dense.ts";
 import { cnnModel } from "./workloads/vision.ts";
 import { labels, uniform } from "./workloads/workload.ts";
 
@@ -22,14 +23,6 @@ interface Prediction {
   readonly batch: number;
   readonly build: () => Model;
   readonly input: (batch: number) => Tensor;
-}
-
-function mlpModel(): Model {
-  return sequential([
-    layers.dense({ units: 512, activation: "relu", inputShape: [784] }),
-    layers.dense({ units: 256, activation: "relu" }),
-    layers.dense({ units: 10, activation: "softmax" }),
-  ]);
 }
 
 const image = (size: number, channels: number) => (batch: number) => uniform(batch, size, size, channels);
@@ -113,14 +106,8 @@ async function compareOutputs(name: string, myelin: MyelinPeer, peer: ChildPeer)
   const request = { workload: name, model: onnx, input, shape, dtype: x.dtype };
   const { output } = await peer.ask<{ output: number[] }>(request);
   const ours = (model.predictSync(x) as Tensor).data;
-  let difference = 0;
-  let norm = 0;
-  output.forEach((theirs, i) => {
-    difference += (ours[i]! - theirs) ** 2;
-    norm += theirs ** 2;
-  });
-  const off = Math.sqrt(difference / norm);
-  if (off <= SAME_OUTPUT && ours.length === output.length) return;
+  const off = relativeDifference(ours, output);
+  if (off <= SAME_OUTPUT) return;
   throw new Error(`${name}: outputs differ by ${off.toExponential(1)} from ${peer.name}`);
 }
 

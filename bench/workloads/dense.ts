@@ -1,9 +1,17 @@
 // Networks of dense layers: from four samples of XOR to MNIST's images.
 
-import { layers, sequential, tensor } from "../../src/index.ts";
+import { layers, type Model, sequential, tensor } from "../../src/index.ts";
 import { labels, uniform, type Workload } from "./workload.ts";
 
 const { dense } = layers;
+
+export function mlpModel(): Model {
+  return sequential([
+    dense({ units: 512, activation: "relu", inputShape: [784] }),
+    dense({ units: 256, activation: "relu" }),
+    dense({ units: 10, activation: "softmax" }),
+  ]);
+}
 
 export const mlp: Workload = {
   name: "mlp",
@@ -12,11 +20,7 @@ export const mlp: Workload = {
   // Forward and the gradients of weights and inputs; the first layer's input has no gradient.
   flops: 2 * 128 * (2 * 784 * 512 + 3 * (512 * 256 + 256 * 10)),
   build() {
-    const model = sequential([
-      dense({ units: 512, activation: "relu", inputShape: [784] }),
-      dense({ units: 256, activation: "relu" }),
-      dense({ units: 10, activation: "softmax" }),
-    ]);
+    const model = mlpModel();
     model.compile({ optimizer: "adam", loss: "sparseCategoricalCrossentropy" });
     return model;
   },

@@ -1,5 +1,6 @@
 // What a workload is: a model, made data of the right shape (speed does not depend on the values), and how big a step is.
 
+import { sizeOf } from "../../src/core/shape.ts";
 import { type Model, type Tensor, tensor } from "../../src/index.ts";
 
 export interface BuildOptions {
@@ -24,28 +25,21 @@ export interface Workload {
   data(rows: number): Data;
 }
 
-export function uniform(...shape: number[]): Tensor {
-  const size = shape.reduce((a, b) => a * b, 1);
-  return tensor(
-    Float32Array.from({ length: size }, () => Math.random()),
-    shape,
-  );
+function floats(shape: readonly number[], draw: () => number): Tensor {
+  return tensor(Float32Array.from({ length: sizeOf(shape) }, draw), shape);
 }
 
-/** Whole numbers below `count`. */
-export function labels(count: number, ...shape: number[]): Tensor {
-  const size = shape.reduce((a, b) => a * b, 1);
-  return tensor(
-    Int32Array.from({ length: size }, () => Math.floor(Math.random() * count)),
-    shape,
-  );
+export function uniform(...shape: number[]): Tensor {
+  return floats(shape, Math.random);
 }
 
 /** Zeros and ones as floats. */
 export function coins(...shape: number[]): Tensor {
-  const size = shape.reduce((a, b) => a * b, 1);
-  return tensor(
-    Float32Array.from({ length: size }, () => Math.round(Math.random())),
-    shape,
-  );
+  return floats(shape, () => Math.round(Math.random()));
+}
+
+/** Whole numbers below `count`. */
+export function labels(count: number, ...shape: number[]): Tensor {
+  const draw = () => Math.floor(Math.random() * count);
+  return tensor(Int32Array.from({ length: sizeOf(shape) }, draw), shape);
 }
