@@ -5,11 +5,8 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { engineInfo, type Model, type Tensor } from "../src/index.ts";
+import { applications, engineInfo, type Model, type Tensor } from "../src/index.ts";
 import { machine, parseArguments, Report, relativeDifference } from "./measure.ts";
-import { mobilenetV2Model } from "./models/mobilenet.ts";
-import { resnet20Model, resnet50Model } from "./models/resnet.ts";
-import { bertMiniModel } from "./models/transformer.ts";
 import { type ChildPeer, onnxruntimePeer, type Peer, torchPython, type Window } from "./peers.ts";
 import { reportTurns, takeTurns } from "./turns.ts";
 import { exchangePath, handOver } from "./weights.ts";
@@ -25,14 +22,28 @@ interface Prediction {
   readonly input: (batch: number) => Tensor;
 }
 
+/** The encoder of BERT-mini (Turc et al. 2019) over embedded tokens. */
+function bertMini(): Model {
+  return applications.transformerClassifier({
+    vocabularySize: 30522,
+    sequenceLength: 128,
+    width: 256,
+    blocks: 4,
+    dropout: 0,
+    normalization: "post",
+    maskZero: false,
+    includeTop: false,
+  });
+}
+
 const image = (size: number, channels: number) => (batch: number) => uniform(batch, size, size, channels);
 const networks = {
   mlp: { build: mlpModel, input: (batch: number) => uniform(batch, 784), batches: [1, 32] },
   cnn: { build: () => cnnModel(), input: image(28, 1), batches: [1, 32] },
-  resnet20: { build: resnet20Model, input: image(32, 3), batches: [1, 32] },
-  "bert-mini": { build: bertMiniModel, input: (batch: number) => labels(30522, batch, 128), batches: [1] },
-  mobilenetv2: { build: mobilenetV2Model, input: image(224, 3), batches: [1] },
-  resnet50: { build: resnet50Model, input: image(224, 3), batches: [1] },
+  resnet20: { build: () => applications.resnet({ depth: 20 }), input: image(32, 3), batches: [1, 32] },
+  "bert-mini": { build: bertMini, input: (batch: number) => labels(30522, batch, 128), batches: [1] },
+  mobilenetv2: { build: () => applications.mobilenetV2(), input: image(224, 3), batches: [1] },
+  resnet50: { build: () => applications.resnet({ depth: 50 }), input: image(224, 3), batches: [1] },
 };
 
 const PREDICTIONS = new Map<string, Prediction>(

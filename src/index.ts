@@ -27,6 +27,7 @@ export type { BatchShape, SymbolicTensor } from "./layers/symbolic.ts";
 export * as losses from "./losses/index.ts";
 export * as metrics from "./metrics/index.ts";
 export {
+  applications,
   input,
   loadModel,
   Model,
@@ -49,6 +50,7 @@ export {
   type DataLike,
   type EvaluateOptions,
   type FitOptions,
+  type GenerateOptions,
   History,
   type Logs,
   type PredictOptions,

@@ -80,11 +80,11 @@ def conv(cin, cout, kernel, stride=1, groups=1, size=None):
 class Basic(nn.Module):
     def __init__(self, cin, cout, stride, size):
         super().__init__()
-        self.conv1, self.bn1 = conv(cin, cout, 3, stride, size=size), nn.BatchNorm2d(cout, **BN)
-        self.conv2, self.bn2 = conv(cout, cout, 3), nn.BatchNorm2d(cout, **BN)
         self.project = stride != 1 or cin != cout
         if self.project:
             self.conv0, self.bn0 = conv(cin, cout, 1, stride, size=size), nn.BatchNorm2d(cout, **BN)
+        self.conv1, self.bn1 = conv(cin, cout, 3, stride, size=size), nn.BatchNorm2d(cout, **BN)
+        self.conv2, self.bn2 = conv(cout, cout, 3), nn.BatchNorm2d(cout, **BN)
 
     def forward(self, x):
         y = F.relu(self.bn1(self.conv1(x)))
@@ -123,12 +123,12 @@ class Lstm(nn.Module):
 class Block(nn.Module):
     """Pre-norm transformer block with one product for query, key and value."""
 
-    def __init__(self, width, heads, causal, hidden, pre_norm=True):
+    def __init__(self, width, heads, causal, hidden, pre_norm=True, eps=1e-3):
         super().__init__()
         self.heads, self.causal, self.pre_norm = heads, causal, pre_norm
-        self.norm1 = nn.LayerNorm(width, **LN)
+        self.norm1 = nn.LayerNorm(width, eps=eps)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width, **LN)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
         self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
 
     def attend(self, x):
@@ -146,20 +146,20 @@ class Block(nn.Module):
 
 
 class Gpt(nn.Module):
-    """The CPU model of nanoGPT: 4 layers, 4 heads, 128 wide, 64 characters of context."""
+    """The CPU model of nanoGPT: 4 layers, 4 heads, 128 wide, 64 characters of context, one table of tokens."""
 
     def __init__(self, layers=4, heads=4, width=128, block=64, vocabulary=65):
         super().__init__()
         self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(block, width)
-        self.blocks = nn.ModuleList(Block(width, heads, True, 4 * width) for _ in range(layers))
-        self.norm, self.head = nn.LayerNorm(width, **LN), nn.Linear(width, vocabulary)
+        self.blocks = nn.ModuleList(Block(width, heads, True, 4 * width, eps=1e-5) for _ in range(layers))
+        self.norm = nn.LayerNorm(width, eps=1e-5)
         self.register_buffer("where", torch.arange(block), persistent=False)
 
     def forward(self, x):
         x = self.tokens(x) + self.positions(self.where)
         for block in self.blocks:
             x = block(x)
-        return self.head(self.norm(x)).flatten(0, 1)
+        return F.linear(self.norm(x), self.tokens.weight).flatten(0, 1)
 
 
 class BertMini(nn.Module):
@@ -233,28 +233,32 @@ def mobilenet_v2():
 
 
 class Bottleneck(nn.Module):
-    def __init__(self, cin, mid, stride, size):
+    def __init__(self, cin, mid, stride, first):
         super().__init__()
+        self.shortcut = biased_conv_bn(cin, 4 * mid, 1, stride) if first else None
         self.body = nn.Sequential(
-            conv_bn(cin, mid, 1, activation=nn.ReLU()),
-            conv_bn(mid, mid, 3, stride, size=size, activation=nn.ReLU()),
-            conv_bn(mid, 4 * mid, 1),
-        )
-        self.shortcut = conv_bn(cin, 4 * mid, 1, stride, size=size) if stride != 1 or cin != 4 * mid else None
+            *biased_conv_bn(cin, mid, 1, stride), nn.ReLU(), *biased_conv_bn(mid, mid, 3), nn.ReLU(),
+            *biased_conv_bn(mid, 4 * mid, 1),
+        )  # fmt: skip
 
     def forward(self, x):
         return F.relu(self.body(x) + (self.shortcut(x) if self.shortcut else x))
 
 
+def biased_conv_bn(cin, cout, kernel, stride=1):
+    return nn.Sequential(
+        nn.Conv2d(cin, cout, kernel, stride, padding=kernel // 2), nn.BatchNorm2d(cout, eps=1.001e-5, momentum=0.01)
+    )
+
+
 def resnet50():
-    """He et al. 2015 with the stride in the 3x3 convolution, 224 x 224, 1000 classes."""
-    parts = [conv_bn(3, 64, 7, 2, size=224, activation=nn.ReLU()), SamePad(0, 1), nn.MaxPool2d(3, 2)]
-    cin, size = 64, 56
+    """He et al. 2015 as Keras has it: biases, and the stride in the first 1x1 convolution; 224 x 224, 1000 classes."""
+    parts = [*biased_conv_bn(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)]
+    cin = 64
     for mid, count, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
         for i in range(count):
-            s = stride if i == 0 else 1
-            parts.append(Bottleneck(cin, mid, s, size))
-            cin, size = 4 * mid, size // s
+            parts.append(Bottleneck(cin, mid, stride if i == 0 else 1, i == 0))
+            cin = 4 * mid
     return nn.Sequential(*parts, GlobalAverage(), nn.Linear(2048, 1000))
 
 

@@ -1,7 +1,6 @@
 // Sequences: two LSTM layers over numbers, a bidirectional GRU over words, a small GPT over characters.
 
-import { layers, optimizers, sequential } from "../../src/index.ts";
-import { gptModel } from "../models/transformer.ts";
+import { applications, layers, optimizers, sequential } from "../../src/index.ts";
 import { coins, labels, uniform, type Workload } from "./workload.ts";
 
 export const lstm: Workload = {
@@ -38,7 +37,8 @@ export const textgru: Workload = {
   data: (rows) => ({ x: labels(10000, rows, 80), y: coins(rows, 1) }),
 };
 
-const GPT = { layers: 4, heads: 4, width: 128, block: 64, vocabulary: 65 };
+/** The CPU model of nanoGPT: 4 blocks, 4 heads, 128 wide, 64 characters of context. */
+const GPT = { blocks: 4, heads: 4, width: 128, sequenceLength: 64, vocabularySize: 65 };
 
 export const gpt: Workload = {
   name: "gpt",
@@ -46,7 +46,7 @@ export const gpt: Workload = {
   stepsPerEpoch: 16,
   flops: 3 * 2 * 12 * 64 * (4 * (12 * 128 * 128 + 2 * 64 * 128) + 128 * 65),
   build() {
-    const model = gptModel(GPT);
+    const model = applications.gpt(GPT);
     model.compile({
       optimizer: optimizers.adamW({ learningRate: 1e-3 }),
       loss: "sparseCategoricalCrossentropy",

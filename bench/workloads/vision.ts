@@ -1,7 +1,6 @@
 // Convolutional networks: Keras's MNIST example and the ResNet-20 of He et al. 2015 for CIFAR-10.
 
-import { layers, optimizers, sequential } from "../../src/index.ts";
-import { resnet20Model } from "../models/resnet.ts";
+import { applications, layers, optimizers, sequential } from "../../src/index.ts";
 import { labels, uniform, type Workload } from "./workload.ts";
 
 export function cnnModel(dropout = true) {
@@ -37,7 +36,7 @@ export const resnet20: Workload = {
   // 40.6 million multiply-adds an image forward, as much again for each gradient, none for the images themselves.
   flops: 2 * 64 * (3 * 40_813_184 - 32 * 32 * 27 * 16),
   build() {
-    const model = resnet20Model();
+    const model = applications.resnet({ depth: 20 });
     model.compile({
       optimizer: optimizers.sgd({ learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4 }),
       loss: "sparseCategoricalCrossentropy",

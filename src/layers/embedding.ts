@@ -7,7 +7,8 @@ import type { Variable } from "../graph/variable.ts";
 import type { Initializer, InitializerLike } from "../initializers/initializer.ts";
 import { resolveInitializer, serializeInitializer } from "../initializers/resolve.ts";
 import { cast, gather, notEqual } from "../ops/index.ts";
-import { LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
+import { type CallContext, LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
+import type { Mask } from "./mask.ts";
 import { labelOf } from "./options.ts";
 import { UnaryLayer } from "./unary.ts";
 
@@ -22,7 +23,7 @@ export interface EmbeddingOptions extends LayerOptions {
   maskZero?: boolean;
 }
 
-const EMBEDDING_OPTIONS = [
+export const EMBEDDING_OPTIONS = [
   ...LAYER_OPTIONS,
   "inputDim",
   "outputDim",
@@ -32,16 +33,20 @@ const EMBEDDING_OPTIONS = [
 
 /** Weight: embeddings [inputDim, outputDim]. */
 export class Embedding extends UnaryLayer {
-  static readonly className = "Embedding";
+  static readonly className: string = "Embedding";
   readonly inputDim: number;
   readonly outputDim: number;
   readonly maskZero: boolean;
   embeddings!: Variable;
-  private readonly embeddingsInitializer: Initializer;
+  protected readonly embeddingsInitializer: Initializer;
 
-  constructor(options: EmbeddingOptions) {
-    const where = labelOf("embedding", options);
-    const given = checkOptions(where, options, EMBEDDING_OPTIONS);
+  /** @param where and known for subclasses: the name in errors, the options there are */
+  constructor(
+    options: EmbeddingOptions,
+    where = labelOf("embedding", options),
+    known: readonly string[] = EMBEDDING_OPTIONS,
+  ) {
+    const given = checkOptions(where, options, known as typeof EMBEDDING_OPTIONS);
     super(given);
     this.inputDim = checkInteger(where, "inputDim", given.inputDim, 1);
     this.outputDim = checkInteger(where, "outputDim", given.outputDim, 1);
@@ -62,11 +67,11 @@ export class Embedding extends UnaryLayer {
     });
   }
 
-  override call(ids: Value): Value {
+  override call(ids: Value, _context?: CallContext): Value {
     return gather(this.embeddings, cast(ids, "int32"));
   }
 
-  override computeMask(ids: Value): Value | null {
+  override computeMask(ids: Value, _mask?: Mask): Value | null {
     return this.maskZero ? notEqual(ids, 0) : null;
   }
 

@@ -11,7 +11,11 @@ export * from "./core.ts";
 export * from "./dense.ts";
 export * from "./depthwise-conv.ts";
 export * from "./einsum-dense.ts";
-export * from "./embedding.ts";
+export {
+  Embedding,
+  type EmbeddingOptions,
+  embedding,
+} from "./embedding.ts";
 export * from "./global-pooling.ts";
 export * from "./group-normalization.ts";
 export { Gru, GruCell, type GruCellOptions, type GruOptions, gru, gruCell } from "./gru.ts";
@@ -24,9 +28,11 @@ export * from "./merging.ts";
 export * from "./multi-head-attention.ts";
 export type { NoiseOptions } from "./noise.ts";
 export * from "./pooling.ts";
+export * from "./position-embedding.ts";
 export * from "./regularization.ts";
 export * from "./reshaping.ts";
 export * from "./resizing.ts";
+export * from "./reversible-embedding.ts";
 export { type RecurrentOptions, Rnn, type RnnOptions, rnn } from "./rnn.ts";
 export { RnnCell, type SequenceResult, type SequenceRun } from "./rnn-cell.ts";
 export * from "./separable-conv.ts";

@@ -11,6 +11,7 @@ import {
   type LayerReader,
   registeredLayers,
 } from "../layers/registry.ts";
+import { Gpt } from "./architectures/gpt.ts";
 import { Model } from "./model.ts";
 import { Sequential } from "./sequential.ts";
 
@@ -57,6 +58,7 @@ export function layerReader(where: string, customLayers: readonly LayerClass[]):
   const models = new Map<string, LayerClass>([
     ["Model", Model],
     ["Sequential", Sequential],
+    ["Gpt", Gpt],
   ]);
   const sources: readonly ReadonlyMap<string, LayerClass>[] = [
     custom,

@@ -1,5 +1,6 @@
 // What the public API takes from models.
 
+export * as applications from "./architectures/index.ts";
 export { modelFromJSON, type ReadOptions } from "./config.ts";
 export { input } from "./input.ts";
 export { loadModel } from "./loading.ts";

@@ -1,7 +1,8 @@
 // Gives models their training methods. Models do not import training; whoever wants both imports this file (index.ts does).
 
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor, TensorLike } from "../core/tensor.ts";
 import type { Nest } from "../layers/nest.ts";
+import { Gpt } from "../models/architectures/gpt.ts";
 import { Model } from "../models/model.ts";
 import type { Optimizer } from "../optimizers/index.ts";
 import type { Logs } from "./callbacks.ts";
@@ -9,6 +10,7 @@ import type { DataLike, DataSet } from "./data.ts";
 import { diagnoseNaN } from "./diagnose.ts";
 import { type EvaluateOptions, evaluate } from "./evaluate.ts";
 import { type FitOptions, runFit } from "./fit.ts";
+import { type GenerateOptions, generate } from "./generate.ts";
 import type { History } from "./history.ts";
 import { type PredictOptions, predict, predictSync } from "./predict.ts";
 import { getTrainingState, setTrainingState } from "./state.ts";
@@ -75,6 +77,20 @@ declare module "../models/model.ts" {
   }
 }
 
+declare module "../models/architectures/gpt.ts" {
+  interface Gpt {
+    /**
+     * Goes on from a prompt: tokens drawn one after the other, off the event loop. A text longer than `sequenceLength` is
+     * read anew from the last half of the window each time that is full.
+     * @param prompt tokens [steps], or [batch, steps] for several texts at once
+     * @returns the prompt and the new tokens, int32 [steps + new] or [batch, steps + new]
+     * @throws MyelinError INVALID_OPTION, INVALID_ARGUMENT, INVALID_DATA; ABORTED when the signal fired
+     * @example const text = await model.generate([18, 47, 56], { maxNewTokens: 200, temperature: 0.8, topK: 20, seed: 7 });
+     */
+    generate(prompt: TensorLike, options?: GenerateOptions): Promise<Tensor>;
+  }
+}
+
 /** Runs a training of whatever kind with the model held; refuses while another one is. */
 async function held<T>(model: Model, where: string, run: (trainer: Trainer) => Promise<T>): Promise<T> {
   const trainer = trainerOf(model);
@@ -134,6 +150,13 @@ const methods: ThisType<Model> & Partial<Model> = {
   },
 };
 
+Object.defineProperty(Gpt.prototype, "generate", {
+  configurable: true,
+  writable: true,
+  value(this: Gpt, prompt: TensorLike, options?: GenerateOptions) {
+    return generate(this, prompt, options);
+  },
+});
 for (const [name, value] of Object.entries(methods)) {
   Object.defineProperty(Model.prototype, name, { value, writable: true, configurable: true });
 }

@@ -13,6 +13,7 @@ export {
 export type { ArrayData, DataLike, ShapedData } from "./data.ts";
 export type { EvaluateOptions } from "./evaluate.ts";
 export type { FitOptions } from "./fit.ts";
+export type { GenerateOptions } from "./generate.ts";
 export { History } from "./history.ts";
 export type { PerOutput } from "./plan.ts";
 export type { PredictOptions } from "./predict.ts";
