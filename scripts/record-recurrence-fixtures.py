@@ -1,5 +1,5 @@
 """Records what Keras 3.15 computes for recurrent layers: outputs, states and gradients, masked and not, and ten optimizer
-steps of small models. Writes test/fixtures/recurrence.json; needs what record-layer-fixtures.py needs.
+steps of small models. Writes test/fixtures/recurrence.json and conv-lstm.json; needs what record-layer-fixtures.py needs.
 
     KERAS_BACKEND=torch keras-venv/bin/python scripts/record-recurrence-fixtures.py
 """
@@ -43,6 +43,9 @@ CLASSES = {
     "stackedRnnCells": layers.StackedRNNCells,
     "bidirectional": layers.Bidirectional,
     "timeDistributed": layers.TimeDistributed,
+    "convLstm1d": layers.ConvLSTM1D,
+    "convLstm2d": layers.ConvLSTM2D,
+    "convLstm3d": layers.ConvLSTM3D,
     "dense": layers.Dense,
 }
 
@@ -59,7 +62,7 @@ def make(spec):
         if isinstance(v, tuple):
             return make(v)
         if isinstance(v, list):
-            return [make(x) for x in v]
+            return [make(x) if isinstance(x, tuple) else x for x in v]
         return snake(v) if key.lower().endswith("activation") else v
 
     return CLASSES[factory](**{snake(k): value(k, v) for k, v in options.items()})
@@ -139,8 +142,8 @@ add(
 add(("timeDistributed", {"layer": ("dense", {"units": 2, "activation": "tanh"})}), 0, True)
 add(("timeDistributed", {"layer": ("dense", {"units": 2})}))
 
-recorded = []
-for spec, initial, masked in cases:
+
+def record(spec, x, initial, masked):
     layer = make(spec)
     inputs = [torch.tensor(v, requires_grad=True) for v in [x, *initial]]
     layer.build(x.shape)
@@ -157,48 +160,52 @@ for spec, initial, masked in cases:
     grads = torch.autograd.grad(loss, inputs + variables, allow_unused=True)
     grads = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, inputs + variables)]
     first_mask = getattr(outputs[0], "_keras_mask", None)
-    recorded.append(
-        {
-            "layer": written(spec),
-            "inputs": [plain(v) for v in [x, *initial]],
-            "mask": plain(mask) if masked else None,
-            "weightNames": [w.path for w in layer.weights],
-            "weights": [plain(w) for w in layer.get_weights()],
-            "outputs": [plain(y) for y in outputs],
-            "outputMask": first_mask is not None,
-            "weigh": [plain(w) for w in weigh],
-            "inputGrads": [plain(g) for g in grads[: len(inputs)]],
-            "weightGrads": [plain(g) for g in grads[len(inputs) :]],
-        }
-    )
+    return {
+        "layer": written(spec),
+        "inputs": [plain(v) for v in [x, *initial]],
+        "mask": plain(mask) if masked else None,
+        "weightNames": [w.path for w in layer.weights],
+        "weights": [plain(w) for w in layer.get_weights()],
+        "outputs": [plain(y) for y in outputs],
+        "outputMask": first_mask is not None,
+        "weigh": [plain(w) for w in weigh],
+        "inputGrads": [plain(g) for g in grads[: len(inputs)]],
+        "weightGrads": [plain(g) for g in grads[len(inputs) :]],
+    }
+
+
+recorded = [record(spec, x, initial, masked) for spec, initial, masked in cases]
 
 # ---- stateful layers: three batches, with the states set to zeros before the third
 
-stateful = []
-for spec in [
-    ("lstm", {"units": U, **SEQ, "stateful": True}),
-    ("gru", {"units": U, "stateful": True, "goBackwards": True}),
-    ("bidirectional", {"layer": ("simpleRnn", {"units": U, **SEQ, "stateful": True})}),
-]:
+def record_stateful(spec, *shape):
     layer = make(spec)
-    layer.build(x.shape)
+    layer.build((B, *shape))
     layer.set_weights([draw(*w.shape) for w in layer.get_weights()])
-    batches = [draw(B, T, F) for _ in range(3)]
+    batches = [draw(B, *shape) for _ in range(3)]
     outputs = []
     for i, batch in enumerate(batches):
         if i == 2:
             layer.reset_state()
         options = {"mask": torch.tensor(mask)} if i == 1 else {}
         outputs.append(layer(torch.tensor(batch), **options))
-    stateful.append(
-        {
-            "layer": written(spec),
-            "weights": [plain(w) for w in layer.get_weights()],
-            "batches": [plain(b) for b in batches],
-            "mask": plain(mask),
-            "outputs": [plain(y) for y in outputs],
-        }
-    )
+    return {
+        "layer": written(spec),
+        "weights": [plain(w) for w in layer.get_weights()],
+        "batches": [plain(b) for b in batches],
+        "mask": plain(mask),
+        "outputs": [plain(y) for y in outputs],
+    }
+
+
+stateful = [
+    record_stateful(spec, T, F)
+    for spec in [
+        ("lstm", {"units": U, **SEQ, "stateful": True}),
+        ("gru", {"units": U, "stateful": True, "goBackwards": True}),
+        ("bidirectional", {"layer": ("simpleRnn", {"units": U, **SEQ, "stateful": True})}),
+    ]
+]
 
 # ---- ten steps
 
@@ -233,3 +240,24 @@ for name, specs, units, masking in [
 
 result = {"keras": keras.__version__, "cases": recorded, "stateful": stateful, "trained": trained}
 (OUT / "recurrence.json").write_text(json.dumps(result) + "\n")
+
+# ---- ConvLSTM, with numbers of its own
+
+rng = np.random.default_rng(48)
+row, image, volume = draw(B, T, 5, 2), draw(B, T, 4, 3, 2), draw(B, T, 2, 3, 2, 1)
+same = {"kernelSize": 2, "padding": "same"}
+conv = []
+for spec, data, state, masked in [
+    (("convLstm1d", {"filters": 2, "kernelSize": 3}), row, None, False),
+    (("convLstm1d", {"filters": 2, **same, **SEQ, "goBackwards": True, "useBias": False}), row, None, True),
+    (("convLstm1d", {"filters": 2, "kernelSize": 2, "dilationRate": 2, "returnState": True}), row, (3, 2), True),
+    (("convLstm2d", {"filters": 2, "kernelSize": [2, 1]}), image, None, False),
+    (("convLstm2d", {"filters": 2, **same, **SEQ, "returnState": True}), image, (4, 3, 2), True),
+    (("convLstm2d", {"filters": 1, **same, "strides": [2, 1], **SEQ, "activation": "relu", "recurrentActivation": "hardSigmoid"}), image, None, False),
+    (("convLstm2d", {"filters": 2, "kernelSize": 2, "zeroOutputForMask": True, **SEQ}), image, None, True),
+    (("convLstm3d", {"filters": 2, **same}), volume, None, True),
+]:
+    conv.append(record(spec, data, [draw(B, *state) for _ in range(2)] if state else [], masked))
+stateful = [record_stateful(("convLstm2d", {"filters": 2, **same, **SEQ, "stateful": True}), T, 3, 2, 1)]
+result = {"keras": keras.__version__, "cases": conv, "stateful": stateful}
+(OUT / "conv-lstm.json").write_text(json.dumps(result) + "\n")

@@ -1,7 +1,10 @@
 // Embedding: a table of vectors, one for each id. Its gradient adds up by id, so that training a large table reads and
 // writes only what the batch names, apart from the zeros of the rest.
 
+import { MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkInteger, checkOptions } from "../core/options.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import { Tensor, type TensorLike, tensor } from "../core/tensor.ts";
 import type { Value } from "../graph/graph.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { Initializer, InitializerLike } from "../initializers/initializer.ts";
@@ -9,7 +12,9 @@ import { resolveInitializer, serializeInitializer } from "../initializers/resolv
 import { cast, gather, notEqual } from "../ops/index.ts";
 import { type CallContext, LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
 import type { Mask } from "./mask.ts";
+import type { Nest } from "./nest.ts";
 import { labelOf } from "./options.ts";
+import type { BatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
 
 export interface EmbeddingOptions extends LayerOptions {
@@ -19,6 +24,8 @@ export interface EmbeddingOptions extends LayerOptions {
   outputDim: number;
   /** Default "uniform", which is "randomUniform": from -0.05 to 0.05. */
   embeddingsInitializer?: InitializerLike;
+  /** What the table starts with instead, [inputDim, outputDim]: vectors trained elsewhere. Not part of the configuration. */
+  weights?: TensorLike | null;
   /** Whether id 0 is padding: later layers get a mask without it. Default false. */
   maskZero?: boolean;
 }
@@ -29,6 +36,7 @@ export const EMBEDDING_OPTIONS = [
   "outputDim",
   "embeddingsInitializer",
   "maskZero",
+  "weights",
 ] as const;
 
 /** Weight: embeddings [inputDim, outputDim]. */
@@ -39,6 +47,7 @@ export class Embedding extends UnaryLayer {
   readonly maskZero: boolean;
   embeddings!: Variable;
   protected readonly embeddingsInitializer: Initializer;
+  #given: Tensor | undefined;
 
   /** @param where and known for subclasses: the name in errors, the options there are */
   constructor(
@@ -57,14 +66,27 @@ export class Embedding extends UnaryLayer {
       "embeddingsInitializer",
       given.embeddingsInitializer ?? "uniform",
     );
+    if (given.weights != null) this.#given = this.readTable(where, given.weights);
   }
 
-  override build(): void {
+  private readTable(where: string, weights: TensorLike): Tensor {
+    const table = weights instanceof Tensor ? weights : tensor(weights, undefined, "float32");
+    const shape = [this.inputDim, this.outputDim];
+    if (table.dtype === "float32" && sameShape(table.shape, shape)) return table;
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${where}: expected weights float32${formatShape(shape)}, got ${table.dtype}${formatShape(table.shape)}`,
+    );
+  }
+
+  override build(_inputShape?: Nest<BatchShape>): void {
     this.embeddings = this.addWeight({
       name: "embeddings",
       shape: [this.inputDim, this.outputDim],
       initializer: this.embeddingsInitializer,
     });
+    if (this.#given) this.embeddings.write(this.#given);
+    this.#given = undefined;
   }
 
   override call(ids: Value, _context?: CallContext): Value {

@@ -6,6 +6,8 @@ export type { AttentionCallOptions, AttentionContext, AttentionInputs } from "./
 export * from "./batch-normalization.ts";
 export * from "./bidirectional.ts";
 export * from "./conv.ts";
+export * from "./conv-lstm.ts";
+export type { ConvLstmCell, ConvLstmCellOptions } from "./conv-lstm-cell.ts";
 export * from "./conv-transpose.ts";
 export * from "./core.ts";
 export * from "./dense.ts";
@@ -19,6 +21,7 @@ export {
 export * from "./global-pooling.ts";
 export * from "./group-normalization.ts";
 export { Gru, GruCell, type GruCellOptions, type GruOptions, gru, gruCell } from "./gru.ts";
+export { InputSpec, type InputSpecOptions } from "./input-spec.ts";
 export * from "./layer-normalization.ts";
 export { Lstm, LstmCell, type LstmCellOptions, type LstmOptions, lstm, lstmCell } from "./lstm.ts";
 export * from "./margins.ts";
@@ -48,3 +51,4 @@ export * from "./spatial-dropout.ts";
 export * from "./spectral-normalization.ts";
 export * from "./stacked-rnn-cells.ts";
 export * from "./time-distributed.ts";
+export * from "./wrapper.ts";

@@ -9,6 +9,7 @@ import { isTracing, withScope } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import { LayerBase, type LayerOptions } from "./base.ts";
 import { inferSpecs } from "./infer.ts";
+import { checkInputSpec, type InputSpec } from "./input-spec.ts";
 import { type Mask, maskOf, remasked, setMask } from "./mask.ts";
 import { flatten, type Layout, type Nest, pack } from "./nest.ts";
 import type { LayerClass, LayerReader } from "./registry.ts";
@@ -60,6 +61,11 @@ export abstract class Layer extends LayerBase {
    * it and warns. Default: whether the class has a `computeMask` of its own.
    */
   supportsMasking: boolean = this.computeMask !== Layer.prototype.computeMask;
+  /**
+   * What its inputs must be like, one for each; checked before every call. A subclass may set it, also in `build`.
+   * @example override inputSpec = new layers.InputSpec({ ndim: 3 });
+   */
+  inputSpec: InputSpec | readonly InputSpec[] | { readonly [name: string]: InputSpec } | null = null;
   readonly #calls: LayerCall[] = [];
   #hasWarned = false;
 
@@ -132,6 +138,7 @@ export abstract class Layer extends LayerBase {
     const isLeaf = (v: unknown) => v instanceof SymbolicTensor || v instanceof Value || v instanceof Variable;
     const { leaves, layout } = flatten<unknown>(x as Nest<unknown>, isLeaf);
     this.checkInputs(leaves, layout);
+    if (this.inputSpec) checkInputSpec(this.path, this.inputSpec, leaves, layout);
     if (leaves.length > 0 && leaves.every((v) => v instanceof SymbolicTensor)) {
       return this.#applySymbolic(leaves as SymbolicTensor[], layout, given);
     }

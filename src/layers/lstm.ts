@@ -9,6 +9,7 @@ import type { CallContext } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { RECURRENT_OPTIONS } from "./rnn.ts";
 import {
+  forgetBias,
   type GatedCellOptions,
   RECURRENT_ACTIVATION_OPTIONS,
   RecurrentActivationCell,
@@ -45,12 +46,7 @@ export class LstmCell extends RecurrentActivationCell {
 
   protected override get biasInitializer(): Initializer {
     const others = this.initializers.biasInitializer;
-    if (!this.unitForgetBias) return others;
-    return {
-      className: others.className,
-      getConfig: () => others.getConfig(),
-      make: (shape, dtype, random) => others.make(shape, dtype, random).fill(1, this.units, 2 * this.units),
-    };
+    return this.unitForgetBias ? forgetBias(others, this.units) : others;
   }
 
   override call(x: readonly Value[], context: CallContext): readonly Value[] {

@@ -1,10 +1,11 @@
-// Layers that disturb their input in training and pass it on unchanged otherwise: Dropout, GaussianNoise, GaussianDropout.
+// Layers that disturb their input in training and pass it on unchanged otherwise: Dropout, AlphaDropout, GaussianNoise,
+// GaussianDropout.
 
 import { MyelinError } from "../core/errors.ts";
 import { checkNumber, checkOptions } from "../core/options.ts";
 import { formatShape } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
-import { add, identity, multiply, random, type SeedGenerator } from "../ops/index.ts";
+import { add, identity, multiply, random, type SeedGenerator, where } from "../ops/index.ts";
 import { LAYER_OPTIONS } from "./layer.ts";
 import { Noise, type NoiseOptions } from "./noise.ts";
 import { labelOf } from "./options.ts";
@@ -17,13 +18,13 @@ export interface DropoutOptions extends NoiseOptions {
   noiseShape?: BatchShape | null;
 }
 
-export class Dropout extends Noise {
-  static readonly className = "Dropout";
+/** A layer that leaves out a share of its input, element by element or along whole axes. */
+abstract class Dropping extends Noise {
   readonly rate: number;
   readonly noiseShape: BatchShape | null;
 
-  constructor(options: DropoutOptions) {
-    const where = labelOf("dropout", options);
+  constructor(factory: string, options: DropoutOptions) {
+    const where = labelOf(factory, options);
     const given = checkOptions(where, options, [...LAYER_OPTIONS, "seed", "rate", "noiseShape"]);
     super(where, given);
     this.rate = checkNumber(where, "rate", given.rate, "in [0, 1)", (x) => x >= 0 && x < 1);
@@ -31,11 +32,7 @@ export class Dropout extends Noise {
       given.noiseShape == null ? null : checkBatchShape(`${where}, noiseShape`, given.noiseShape);
   }
 
-  protected override disturb(x: Value, seed: SeedGenerator | undefined): Value {
-    return random.dropout(x, this.rate, { noiseShape: this.maskShape(x), seed });
-  }
-
-  private maskShape(x: Value): number[] | undefined {
+  protected maskShape(x: Value): number[] | undefined {
     if (!this.noiseShape) return undefined;
     const shape = this.noiseShape.map((d, axis) => d ?? x.shape[axis] ?? 1);
     if (shape.length !== x.rank || shape.some((d, axis) => d !== 1 && d !== x.shape[axis])) {
@@ -52,9 +49,51 @@ export class Dropout extends Noise {
   }
 }
 
+export class Dropout extends Dropping {
+  static readonly className = "Dropout";
+  constructor(options: DropoutOptions) {
+    super("dropout", options);
+  }
+
+  protected override disturb(x: Value, seed: SeedGenerator | undefined): Value {
+    return random.dropout(x, this.rate, { noiseShape: this.maskShape(x), seed });
+  }
+}
+
 /** In training sets a share of elements to 0 and scales the others up by 1 / (1 - rate); otherwise passes them on. */
 export function dropout(options: DropoutOptions): Dropout {
   return new Dropout(options);
+}
+
+export type AlphaDropoutOptions = DropoutOptions;
+
+/** Where SELU ends far to the left: minus the product of its two constants. */
+const SELU_FLOOR = -1.6732632423543772 * 1.0507009873554805;
+
+export class AlphaDropout extends Dropping {
+  static readonly className = "AlphaDropout";
+  constructor(options: AlphaDropoutOptions) {
+    super("alphaDropout", options);
+  }
+
+  protected override disturb(x: Value, seed: SeedGenerator | undefined): Value {
+    const { rate } = this;
+    if (rate === 0) return identity(x);
+    const kept = random.bernoulli(this.maskShape(x) ?? x.shape, { p: 1 - rate, seed });
+    // The line that gives back mean 0 and variance 1 (Klambauer et al. 2017, section "New Dropout Technique").
+    const slope = ((1 - rate) * (1 + rate * SELU_FLOOR ** 2)) ** -0.5;
+    const shift = -slope * SELU_FLOOR * rate;
+    return add(multiply(where(kept, x, SELU_FLOOR), slope), shift);
+  }
+}
+
+/**
+ * In training sets a share of elements to where SELU saturates, and all to a line that keeps mean and variance: dropout for
+ * networks of `selu` and `lecunNormal`.
+ * @example layers.alphaDropout({ rate: 0.1 })
+ */
+export function alphaDropout(options: AlphaDropoutOptions): AlphaDropout {
+  return new AlphaDropout(options);
 }
 
 export interface GaussianNoiseOptions extends NoiseOptions {

@@ -6,14 +6,22 @@ import { sizeOf } from "../core/shape.ts";
 import { inferShape } from "../core/tensor.ts";
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
+import { checkDataFormat } from "./conv-base.ts";
 import { LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
 import { checkIntegers, labelOf } from "./options.ts";
 import { UnaryLayer } from "./unary.ts";
 
+export interface FlattenOptions extends LayerOptions {
+  /** Only "channelsLast": elements stay in the order they are in. */
+  dataFormat?: "channelsLast";
+}
+
 export class Flatten extends UnaryLayer {
   static readonly className = "Flatten";
-  constructor(options: LayerOptions = {}) {
-    super(checkOptions(labelOf("flatten", options), options, LAYER_OPTIONS));
+  constructor(options: FlattenOptions = {}) {
+    const where = labelOf("flatten", options);
+    super(checkOptions(where, options, [...LAYER_OPTIONS, "dataFormat"]));
+    checkDataFormat(where, options.dataFormat ?? "channelsLast");
   }
   override call(x: Value): Value {
     this.checkRank(x.shape, 1);
@@ -22,7 +30,7 @@ export class Flatten extends UnaryLayer {
 }
 
 /** Each sample as one row: [batch, ...] -> [batch, product]. */
-export function flatten(options?: LayerOptions): Flatten {
+export function flatten(options?: FlattenOptions): Flatten {
   return new Flatten(options);
 }
 

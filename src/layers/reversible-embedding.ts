@@ -10,7 +10,7 @@ import type { CallContext, CallOptions } from "./layer.ts";
 import type { Mask } from "./mask.ts";
 import type { Nest } from "./nest.ts";
 import { labelOf } from "./options.ts";
-import { formatBatchShape, type SymbolicTensor } from "./symbolic.ts";
+import { type BatchShape, formatBatchShape, type SymbolicTensor } from "./symbolic.ts";
 
 export interface ReversibleEmbeddingOptions extends EmbeddingOptions {
   /** Whether the way back uses the same table. False: a weight of its own, [outputDim, inputDim]. Default true. */
@@ -47,8 +47,8 @@ export class ReversibleEmbedding extends Embedding {
     if (options.reverseDtype != null) checkOneOf(where, "reverseDtype", options.reverseDtype, ["float32"]);
   }
 
-  override build(): void {
-    super.build();
+  override build(inputShape?: Nest<BatchShape>): void {
+    super.build(inputShape);
     if (this.tieWeights) return;
     this.reverseEmbeddings = this.addWeight({
       name: "reverseEmbeddings",

@@ -64,6 +64,11 @@ export abstract class RnnCell extends Layer {
     return [this.stateSize].flat()[0] as number;
   }
 
+  /** The shape of each state without the batch: [width] unless a cell says otherwise. Known once it is built. */
+  get stateShapes(): readonly (readonly number[])[] {
+    return ([this.stateSize].flat() as number[]).map((size) => [size]);
+  }
+
   /**
    * One step.
    * @param x the inputs [batch, ...], then the states [batch, size]
@@ -73,7 +78,7 @@ export abstract class RnnCell extends Layer {
 
   /** What a sequence begins with: zeros. */
   getInitialState(batch: number): Value[] {
-    return ([this.stateSize].flat() as number[]).map((size) => zeros([batch, size]));
+    return this.stateShapes.map((shape) => zeros([batch, ...shape]));
   }
 
   /** @internal Draws what stays the same for all steps of a sequence; `endSequence` forgets it. */
@@ -81,6 +86,11 @@ export abstract class RnnCell extends Layer {
 
   /** @internal */
   endSequence(): void {}
+
+  /** @internal What of a step needs no state, worked out for all steps at once before `call` goes through them. */
+  prepareSteps(x: Value): Value {
+    return x;
+  }
 
   /** @internal All steps as one op, where the cell has one; undefined: step by step. */
   sequence(
@@ -299,6 +309,15 @@ export interface RecurrentActivationOptions {
 }
 
 export const RECURRENT_ACTIVATION_OPTIONS = [...GATED_CELL_OPTIONS, "recurrentActivation"] as const;
+
+/** The biases of an LSTM's gates i, f, c and o, where that of the forget gate begins at 1. */
+export function forgetBias(others: Initializer, units: number): Initializer {
+  return {
+    className: others.className,
+    getConfig: () => others.getConfig(),
+    make: (shape, dtype, random) => others.make(shape, dtype, random).fill(1, units, 2 * units),
+  };
+}
 
 /** A cell whose gates have an activation of their own: the base of LSTM and GRU. */
 export abstract class RecurrentActivationCell extends GatedCell {

@@ -4,7 +4,7 @@
 
 import { describe, MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkOptions } from "../core/options.ts";
-import { formatShape, sameShape } from "../core/shape.ts";
+import { formatShape, sameShape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
 import type { Value } from "../graph/graph.ts";
 import { Variable } from "../graph/variable.ts";
@@ -100,14 +100,14 @@ export class Rnn extends Layer {
         "expected a fixed batch size for stateful: true, e.g. batchInputShape: [32, 10, 8] of the first layer, or build([32, 10, 8])",
       );
     }
-    this.#states = this.stateSizes.map(
-      (size, i) =>
-        new Variable([batch, size], "float32", { name: `${this.name}/state_${i}`, trainable: false }),
+    this.#states = this.cell.stateShapes.map(
+      (shape, i) =>
+        new Variable([batch, ...shape], "float32", { name: `${this.name}/state_${i}`, trainable: false }),
     );
   }
 
-  private get stateSizes(): readonly number[] {
-    return [this.cell.stateSize].flat();
+  private get stateCount(): number {
+    return [this.cell.stateSize].flat().length;
   }
 
   /** What a stateful layer carries from batch to batch; undefined before it is built, and for others. */
@@ -117,7 +117,7 @@ export class Rnn extends Layer {
 
   /**
    * Sets the states of a stateful layer.
-   * @param states one tensor [batch, size] for each; zeros by default
+   * @param states one tensor [batch, ...its shape] for each; zeros by default
    */
   resetStates(states?: readonly Tensor[]): void {
     if (!this.stateful)
@@ -131,7 +131,7 @@ export class Rnn extends Layer {
       );
     }
     own.forEach((v, i) => {
-      v.write(states?.[i] ?? new Tensor(new Float32Array(v.shape[0]! * v.shape[1]!), v.shape, "float32"));
+      v.write(states?.[i] ?? new Tensor(new Float32Array(sizeOf(v.shape)), v.shape, "float32"));
     });
   }
 
@@ -166,7 +166,7 @@ export class Rnn extends Layer {
 
   override computeMask(_x: Nest<Value>, mask: Mask): Mask {
     const steps = this.returnSequences ? ([mask].flat()[0] as Value | null) : null;
-    return this.returnState ? [steps, ...this.stateSizes.map(() => null)] : steps;
+    return this.returnState ? [steps, ...Array<null>(this.stateCount).fill(null)] : steps;
   }
 
   private initialStates(batch: number, given: readonly Value[]): Value[] {
@@ -177,11 +177,11 @@ export class Rnn extends Layer {
         `expected the batch of ${own[0]!.shape[0]} that its states have, got ${batch}`,
       );
     }
-    const sizes = this.stateSizes;
+    const shapes = this.cell.stateShapes;
     const states =
       given.length > 0 ? given : (own?.map((v) => ops.toValue(v)) ?? this.cell.getInitialState(batch));
     states.forEach((s, i) => {
-      const shape = [batch, sizes[i]!];
+      const shape = [batch, ...shapes[i]!];
       if (sameShape(s.shape, shape)) return;
       throw this.error(
         "SHAPE_MISMATCH",
@@ -227,7 +227,7 @@ export class Rnn extends Layer {
   }
 
   private stepwise(x: Value, initial: readonly Value[], mask: Value | null, context: CallContext): Worked {
-    const xs = ops.unstack(x, { axis: 1 });
+    const xs = ops.unstack(this.cell.prepareSteps(x), { axis: 1 });
     const masks = mask && ops.unstack(mask, { axis: 1 });
     if (this.goBackwards) {
       xs.reverse();
@@ -240,7 +240,7 @@ export class Rnn extends Layer {
       const result = this.cell.apply<readonly Value[]>([step, ...states], context);
       const [next, ...after] = this.checkStep(result, states);
       if (masks) {
-        const counts = ops.expandDims(masks[t]!, -1);
+        const counts = ops.reshape(masks[t]!, [next!.shape[0]!, ...Array<number>(next!.rank - 1).fill(1)]);
         const before = this.zeroOutputForMask ? 0 : (output ?? 0);
         output = ops.where(counts, next!, before);
         states = states.map((s, i) => ops.where(counts, after[i]!, s));
@@ -283,7 +283,7 @@ export class Rnn extends Layer {
   }
 
   protected override checkInputs(inputs: readonly unknown[], layout: Layout): void {
-    const states = this.stateSizes.length;
+    const states = this.stateCount;
     if (
       layout === null ||
       (typeof layout === "number" && (inputs.length === 1 || inputs.length === 1 + states))

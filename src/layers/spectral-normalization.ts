@@ -1,16 +1,14 @@
 // SpectralNormalization: a wrapper that divides a layer's kernel by its largest singular value at each training call.
 
-import { describe, MyelinError } from "../core/errors.ts";
 import { checkInteger, checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import { Variable } from "../graph/variable.ts";
 import { truncatedNormal } from "../initializers/initializers.ts";
 import * as ops from "../ops/index.ts";
-import { type CallContext, LAYER_OPTIONS, Layer, type LayerOptions } from "./layer.ts";
+import { type CallContext, LAYER_OPTIONS, type Layer, type LayerOptions } from "./layer.ts";
 import { labelOf } from "./options.ts";
-import type { LayerConfig, LayerReader } from "./registry.ts";
 import type { BatchShape } from "./symbolic.ts";
-import { UnaryLayer } from "./unary.ts";
+import { Wrapper } from "./wrapper.ts";
 
 export interface SpectralNormalizationOptions extends LayerOptions {
   /** A layer with a `kernel` or `embeddings`. */
@@ -20,9 +18,8 @@ export interface SpectralNormalizationOptions extends LayerOptions {
 }
 
 /** Weights: the layer's kernel; vector_u [1, outputs], not trained, where the power method stands; the layer's others. */
-export class SpectralNormalization extends UnaryLayer {
+export class SpectralNormalization extends Wrapper {
   static readonly className = "SpectralNormalization";
-  readonly layer: Layer;
   readonly powerIterations: number;
   /** The layer's kernel or embeddings. Held here as well, which gives it the first place among the weights, as in Keras. */
   kernel!: Variable;
@@ -31,19 +28,12 @@ export class SpectralNormalization extends UnaryLayer {
   constructor(options: SpectralNormalizationOptions) {
     const where = labelOf("spectralNormalization", options);
     const given = checkOptions(where, options, [...LAYER_OPTIONS, "layer", "powerIterations"]);
-    super(given);
-    if (!(given.layer instanceof Layer)) {
-      throw new MyelinError(
-        "INVALID_OPTION",
-        `${where}: expected layer to be a layer, got ${describe(given.layer)}`,
-      );
-    }
-    this.layer = given.layer;
+    super(given, where);
     this.powerIterations = checkInteger(where, "powerIterations", given.powerIterations ?? 1, 1);
   }
 
   override build(inputShape: BatchShape): void {
-    this.layer.build(inputShape);
+    super.build(inputShape);
     this.kernel = this.findKernel();
     this.vectorU = this.addWeight({
       name: "vector_u",
@@ -85,13 +75,7 @@ export class SpectralNormalization extends UnaryLayer {
   }
 
   override getConfig(): Record<string, unknown> {
-    const layer: LayerConfig = { className: this.layer.className, config: this.layer.getConfig() };
-    return { ...super.getConfig(), layer, powerIterations: this.powerIterations };
-  }
-
-  static override fromConfig(config: Readonly<Record<string, unknown>>, read: LayerReader): Layer {
-    const layer = read(config.layer as LayerConfig);
-    return new SpectralNormalization({ ...config, layer } as SpectralNormalizationOptions);
+    return { ...super.getConfig(), powerIterations: this.powerIterations };
   }
 }
 

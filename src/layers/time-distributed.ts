@@ -1,38 +1,27 @@
 // TimeDistributed: one layer applied to every step of a sequence. Steps become rows of the batch, so that the layer runs
 // once: what it computes of all rows together (batch statistics) it computes of all steps.
 
-import { describe, MyelinError } from "../core/errors.ts";
 import { checkOptions } from "../core/options.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { Value } from "../graph/graph.ts";
 import { reshape } from "../ops/index.ts";
-import { type CallContext, LAYER_OPTIONS, Layer, type LayerOptions } from "./layer.ts";
+import { type CallContext, LAYER_OPTIONS, type Layer, type LayerOptions } from "./layer.ts";
 import { labelOf } from "./options.ts";
-import type { LayerConfig, LayerReader } from "./registry.ts";
 import { type BatchShape, formatBatchShape } from "./symbolic.ts";
-import { UnaryLayer } from "./unary.ts";
+import { Wrapper } from "./wrapper.ts";
 
 export interface TimeDistributedOptions extends LayerOptions {
   /** A layer of one input and one output. */
   layer: Layer;
 }
 
-export class TimeDistributed extends UnaryLayer {
+export class TimeDistributed extends Wrapper {
   static readonly className = "TimeDistributed";
   override supportsMasking = true;
-  readonly layer: Layer;
 
   constructor(options: TimeDistributedOptions) {
     const where = labelOf("timeDistributed", options);
-    const given = checkOptions(where, options, [...LAYER_OPTIONS, "layer"]);
-    super(given);
-    if (!(given.layer instanceof Layer)) {
-      throw new MyelinError(
-        "INVALID_OPTION",
-        `${where}: expected layer to be a layer, got ${describe(given.layer)}`,
-      );
-    }
-    this.layer = given.layer;
+    super(checkOptions(where, options, [...LAYER_OPTIONS, "layer"]), where);
   }
 
   override build(inputShape: BatchShape): void {
@@ -65,18 +54,6 @@ export class TimeDistributed extends UnaryLayer {
       );
     }
     return reshape(y, [batch, steps, ...y.shape.slice(1)]);
-  }
-
-  override getConfig(): Record<string, unknown> {
-    return {
-      ...super.getConfig(),
-      layer: { className: this.layer.className, config: this.layer.getConfig() },
-    };
-  }
-
-  static override fromConfig(config: Readonly<Record<string, unknown>>, read: LayerReader): Layer {
-    const { layer, ...options } = config as Record<string, LayerConfig>;
-    return new TimeDistributed({ ...options, layer: read(layer!) });
   }
 }
 

@@ -20,7 +20,8 @@ import { input, model, modelFromJSON, sequential } from "../../src/models/index.
 import * as ops from "../../src/ops/index.ts";
 import * as optimizers from "../../src/optimizers/index.ts";
 import "../../src/training/index.ts";
-import recorded from "../fixtures/recurrence.json" with { type: "json" };
+import convolutional from "../fixtures/conv-lstm.json" with { type: "json" };
+import recurrent from "../fixtures/recurrence.json" with { type: "json" };
 import { evaluate } from "../helpers/evaluate.ts";
 import { difference } from "../helpers/matcher.ts";
 import { thrown } from "../helpers/thrown.ts";
@@ -34,6 +35,12 @@ interface Spec {
   factory: string;
   options: Record<string, unknown>;
 }
+
+const recorded = {
+  ...recurrent,
+  cases: [...recurrent.cases, ...convolutional.cases],
+  stateful: [...recurrent.stateful, ...convolutional.stateful],
+};
 
 const restore = ({ data, shape, dtype }: Recorded): Tensor => tensor(data.map(Number), shape, dtype as DType);
 const restoreAll = (list: unknown[]): Tensor[] => (list as Recorded[]).map(restore);
@@ -116,7 +123,8 @@ describe("recurrent layers as descriptions", () => {
       // Which output has a mask.
       let hasMask = false;
       trace((...xs) => {
-        const masks = r.mask ? ops.greater(ops.mean(xs[0]!, { axis: -1 }), 0) : undefined;
+        const inside = inputs[0]!.shape.map((_, axis) => axis).slice(2);
+        const masks = r.mask ? ops.greater(ops.mean(xs[0]!, { axis: inside }), 0) : undefined;
         hasMask = layers.maskOf(outputsOf(layer, xs, masks)[0]!) !== null;
         return [];
       }, inputs);
