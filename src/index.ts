@@ -5,7 +5,16 @@ export type { DType } from "./core/dtype.ts";
 export { type ErrorCode, MyelinError } from "./core/errors.ts";
 export type { Shape, TensorType } from "./core/shape.ts";
 export { type NestedArray, Tensor, type TensorLike, tensor } from "./core/tensor.ts";
-export { Dataset, type ShuffleOptions, type Source, type WindowOptions } from "./data/dataset.ts";
+export {
+  type BatchOptions,
+  Dataset,
+  type InterleaveOptions,
+  type MapOptions,
+  type ShuffleOptions,
+  type Source,
+  type WindowOptions,
+} from "./data/dataset.ts";
+export type { Stacked, Unstacked } from "./data/nest.ts";
 export * as utils from "./data/utils.ts";
 export type { EngineInfo } from "./engine/engine.ts";
 export { ReferenceEngine, type ReferenceOptions } from "./engine/reference.ts";

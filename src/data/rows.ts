@@ -1,176 +1,126 @@
-// Rows of nested data: what an element of a Dataset may be, how elements become a batch, and how rows of whole arrays are
-// gathered into one. A leaf is a number, boolean, string, Tensor, typed array or an array of numbers; tuples and records
-// of leaves are kept as they are.
+// Rows of arrays in memory: what `fromTensorSlices` holds. Batches are gathered from it by row number, without an object
+// for each row, which is what makes shuffled batches of arrays as cheap as copying their bytes.
 
-import { allocateHost, type DType, type HostArray, typedArrayName } from "../core/dtype.ts";
+import { allocateHost } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
-import { formatShape, sameShape, sizeOf } from "../core/shape.ts";
-import { type NestedArray, Tensor, type TensorLike, tensor } from "../core/tensor.ts";
-import { type Flat, flatten } from "../core/tree.ts";
+import { sizeOf } from "../core/shape.ts";
+import { Tensor } from "../core/tensor.ts";
+import { isList, isNumeric, isPlainRecord, isTensorLeaf, step } from "./nest.ts";
+import { tensorRow, toTensor } from "./stack.ts";
 
-type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array | Uint8ClampedArray;
-
-/** What `batch` makes of an element: numbers and tensors become a Tensor with one more axis, strings a list. */
-export type Batched<T> = T extends number | boolean | Tensor | TypedArray | readonly number[]
-  ? Tensor
-  : T extends string
-    ? string[]
-    : T extends readonly unknown[]
-      ? { -readonly [K in keyof T]: Batched<T[K]> }
-      : T extends object
-        ? { [K in keyof T]: Batched<T[K]> }
-        : never;
-
-/** The element that one row of whole arrays is: scalars of a vector are numbers, rows of more axes Tensors. */
-export type Sliced<T> = T extends Tensor
-  ? Tensor | number
-  : T extends TypedArray | readonly number[] | readonly boolean[]
-    ? number
-    : T extends readonly string[]
-      ? string
-      : T extends readonly (readonly (number | readonly number[])[])[]
-        ? Tensor
-        : T extends readonly unknown[]
-          ? { -readonly [K in keyof T]: Sliced<T[K]> }
-          : { [K in keyof T]: Sliced<T[K]> };
-
-/** Rows: a Tensor of at least one axis, or as many strings. */
-type Rows = Tensor | readonly string[];
-
-const isNumbers = (x: unknown): boolean => {
-  let first: unknown = x;
-  while (Array.isArray(first) && first.length > 0) first = first[0];
-  return typeof first === "number" || typeof first === "boolean";
-};
-
-const isStrings = (x: unknown): x is readonly string[] =>
-  Array.isArray(x) && x.length > 0 && x.every((s) => typeof s === "string");
-
-const isTyped = (x: unknown): x is TypedArray => typedArrayName(x) !== undefined;
-
-/** Whole arrays of equally many rows, in the layout they were given. */
-export class Slices {
+/** A nest of leaves with the same number of rows. */
+export interface Rows {
   readonly count: number;
-  private readonly flat: Flat<Rows>;
+  /** Row i in the nest's structure. */
+  row(i: number): unknown;
+  /** These rows, in this order, as one batch. */
+  gather(indices: Int32Array): unknown;
+}
 
-  constructor(where: string, nest: unknown) {
-    this.flat = flatten<Rows>(where, nest, (x, path) => {
-      if (x instanceof Tensor || isTyped(x) || (Array.isArray(x) && isNumbers(x))) {
-        const t = tensor(x as TensorLike);
-        if (t.rank > 0) return t;
-        throw new MyelinError("SHAPE_MISMATCH", `${where}${path}: expected rows, got a scalar`);
-      }
-      return isStrings(x) ? x : undefined;
-    });
-    const [first] = this.flat.leaves;
-    if (!first) throw new MyelinError("INVALID_ARGUMENT", `${where}: expected arrays of rows, got none`);
-    this.count = rowsOf(first);
-    for (const leaf of this.flat.leaves) {
-      if (rowsOf(leaf) === this.count) continue;
+/** @throws INVALID_DATA no leaf, or something that has no rows; SHAPE_MISMATCH leaves of different numbers of rows */
+export function rowsOf(where: string, nest: unknown): Rows {
+  const counts: [path: string, count: number][] = [];
+  const root = read(where, nest, "", counts);
+  if (counts.length === 0)
+    throw new MyelinError("INVALID_DATA", `${where}: expected at least one array, got ${describe(nest)}`);
+  const count = counts[0]![1];
+  for (const [path, n] of counts)
+    if (n !== count)
       throw new MyelinError(
         "SHAPE_MISMATCH",
-        `${where}: expected ${this.count} rows in every array, got ${rowsOf(leaf)}`,
+        `${where}${path}: expected ${count} rows like ${counts[0]![0] || "the first part"}, got ${n}`,
       );
+  return { count, row: root.row, gather: root.gather };
+}
+
+type Part = Pick<Rows, "row" | "gather">;
+
+function read(where: string, node: unknown, path: string, counts: [string, number][]): Part {
+  const label = `${where}${path}`;
+  if (isTensorLeaf(node) || (Array.isArray(node) && isNumeric(node))) {
+    const t = readTensor(label, node, path === "");
+    if (t.rank === 0)
+      throw new MyelinError("INVALID_DATA", `${label}: expected at least one axis, got a scalar`);
+    counts.push([path, t.shape[0]!]);
+    return { row: tensorRow(t), gather: (indices) => gatherRows(t, indices) };
+  }
+  if (Array.isArray(node)) {
+    if (isList(node)) {
+      const odd = node.findIndex((e) => typeof e !== typeof node[0] || e === null || e === undefined);
+      if (odd >= 0)
+        throw new MyelinError(
+          "INVALID_DATA",
+          `${label}[${odd}]: expected a value like the others, got ${describe(node[odd])}`,
+        );
+      counts.push([path, node.length]);
+      return { row: (i) => node[i], gather: (indices) => Array.from(indices, (i) => node[i]) };
     }
+    const parts = node.map((part, k) => read(where, part, step(path, k), counts));
+    return {
+      row: (i) => parts.map((p) => p.row(i)),
+      gather: (indices) => parts.map((p) => p.gather(indices)),
+    };
   }
-
-  /** Row `i` as an element. */
-  at(i: number): unknown {
-    return this.flat.rebuild(
-      this.flat.leaves.map((leaf) => {
-        if (!(leaf instanceof Tensor)) return leaf[i];
-        if (leaf.rank === 1) return leaf.data[i];
-        const shape = leaf.shape.slice(1);
-        const size = sizeOf(shape);
-        return new Tensor(leaf.data.slice(i * size, (i + 1) * size), shape, leaf.dtype);
-      }),
+  if (isPlainRecord(node)) {
+    const parts = Object.entries(node).map(
+      ([name, part]) => [name, read(where, part, step(path, name), counts)] as const,
     );
+    return {
+      row: (i) => Object.fromEntries(parts.map(([name, p]) => [name, p.row(i)])),
+      gather: (indices) => Object.fromEntries(parts.map(([name, p]) => [name, p.gather(indices)])),
+    };
   }
-
-  /** The rows `order[from]` to `order[to - 1]` as one batch; without an order rows `from` to `to - 1`. */
-  gather(order: Int32Array | undefined, from: number, to: number): unknown {
-    return this.flat.rebuild(this.flat.leaves.map((leaf) => gatherRows(leaf, order, from, to)));
-  }
-}
-
-/** Doubles stay doubles. */
-const emptyLike = (t: Tensor, size: number): HostArray =>
-  t.data instanceof Float64Array ? new Float64Array(size) : allocateHost(t.dtype, size);
-
-const rowsOf = (rows: Rows): number => (rows instanceof Tensor ? rows.shape[0]! : rows.length);
-
-/** Rows of one array, picked by an order. */
-export function gatherRows<R extends Tensor | readonly string[]>(
-  rows: R,
-  order: ArrayLike<number> | undefined,
-  from: number,
-  to: number,
-): R {
-  if (!(rows instanceof Tensor)) {
-    return Array.from({ length: to - from }, (_, i) => rows[order ? order[from + i]! : from + i]!) as never;
-  }
-  if (!order) return rows.slice(from, to) as R;
-  const shape = rows.shape.slice(1);
-  const size = sizeOf(shape);
-  const data = emptyLike(rows, (to - from) * size);
-  for (let i = from; i < to; i++) {
-    const row = order[i]!;
-    if (size === 1) data[i - from] = rows.data[row]!;
-    else data.set(rows.data.subarray(row * size, (row + 1) * size), (i - from) * size);
-  }
-  return new Tensor(data, [to - from, ...shape], rows.dtype) as R;
-}
-
-/**
- * Elements of one layout as a batch: every leaf gets a new first axis.
- * @param first the number of the first element, for errors
- */
-export function stack(where: string, elements: readonly unknown[], first: number): unknown {
-  const flats = elements.map((e, i) => flatten(`${where}: element ${first + i}`, e, leafOf));
-  const { key, leaves, rebuild } = flats[0]!;
-  flats.forEach((flat, i) => {
-    if (flat.key === key) return;
-    throw new MyelinError(
-      "INVALID_DATA",
-      `${where}: expected element ${first + i} laid out like element ${first}, got ${describe(elements[i])}`,
-    );
-  });
-  return rebuild(
-    leaves.map((_, k) =>
-      stackLeaf(
-        where,
-        flats.map((f) => f.leaves[k]!),
-        first,
-      ),
-    ),
+  throw new MyelinError(
+    "INVALID_DATA",
+    `${label}: expected tensors, typed arrays, nested arrays, or arrays and records of them, got ${describe(node)}`,
   );
 }
 
-type Leaf = Tensor | string;
-
-function leafOf(x: unknown): Leaf | undefined {
-  if (typeof x === "string" || x instanceof Tensor) return x;
-  if (typeof x === "number" || typeof x === "boolean") return tensor(x as NestedArray);
-  return isTyped(x) || (Array.isArray(x) && isNumbers(x)) ? tensor(x as TensorLike) : undefined;
+function readTensor(label: string, node: unknown, top: boolean): Tensor {
+  try {
+    return toTensor(label, node);
+  } catch (error) {
+    if (!(error instanceof MyelinError) || !top || !Array.isArray(node) || node.length > 4) throw error;
+    const hint =
+      "arrays of numbers are read as one tensor; for several parts write { x, y } or [tensor(x), tensor(y)]";
+    throw new MyelinError(error.code, `${error.message} (${hint})`, { cause: error });
+  }
 }
 
-function stackLeaf(where: string, leaves: readonly Leaf[], first: number): Tensor | string[] {
-  const head = leaves[0]!;
-  if (!(head instanceof Tensor)) return leaves as string[];
-  const { shape, dtype, size } = head;
-  const data = emptyLike(head, leaves.length * size);
-  leaves.forEach((leaf, i) => {
-    if (!(leaf instanceof Tensor) || !sameShape(leaf.shape, shape) || leaf.dtype !== dtype) {
-      const came = leaf instanceof Tensor ? typeText(leaf) : describe(leaf);
-      throw new MyelinError(
-        "SHAPE_MISMATCH",
-        `${where}: expected element ${first + i} to be ${typeText(head)} like element ${first}, got ${came}`,
-      );
+/** Rows of a tensor by number, as a new tensor. */
+export function gatherRows(t: Tensor, indices: ArrayLike<number>): Tensor {
+  const shape = t.shape.slice(1);
+  const size = sizeOf(shape);
+  const { data } = t;
+  const n = indices.length;
+  if (n > 0 && size > 0 && isRun(indices)) {
+    const from = indices[0]! * size;
+    return new Tensor(data.slice(from, from + n * size), [n, ...shape], t.dtype);
+  }
+  const out = data instanceof Float64Array ? new Float64Array(n * size) : allocateHost(t.dtype, n * size);
+  if (size === 1) for (let i = 0; i < n; i++) out[i] = data[indices[i]!]!;
+  else if (size < 16) {
+    // Below some twenty elements a view costs more than the copy.
+    for (let i = 0, at = 0; i < n; i++) {
+      const from = indices[i]! * size;
+      for (let j = 0; j < size; j++) out[at++] = data[from + j]!;
     }
-    data.set(leaf.data, i * size);
-  });
-  return new Tensor(data, [leaves.length, ...shape], dtype);
+  } else {
+    for (let i = 0; i < n; i++) {
+      const from = indices[i]! * size;
+      out.set(data.subarray(from, from + size) as Float32Array, i * size);
+    }
+  }
+  return new Tensor(out, [n, ...shape], t.dtype);
 }
 
-const typeText = (t: { dtype: DType; shape: readonly number[] }): string =>
-  `${t.dtype}${formatShape(t.shape)}`;
+function isRun(indices: ArrayLike<number>): boolean {
+  const first = indices[0]!;
+  for (let i = 1; i < indices.length; i++) if (indices[i] !== first + i) return false;
+  return true;
+}
+
+/** 0 to n - 1. */
+export function ascending(n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, i) => i);
+}

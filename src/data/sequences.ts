@@ -78,8 +78,9 @@ export interface TimeseriesOptions {
   samplingRate?: number;
   /** Windows in a batch. Default 128. */
   batchSize?: number;
-  /** Order of windows. Default false. */
+  /** Windows in a random order. Default false. */
   shuffle?: boolean;
+  /** Of the order; every pass has its own. Default: follows from `setRandomSeed`. */
   seed?: number;
   /** First row used. Default 0. */
   startIndex?: number;
@@ -128,14 +129,14 @@ export function timeseriesFromArray(data: TensorLike, options: TimeseriesOptions
   }
   for (let i = 0; i < starts.length; i++) starts[i] = start + i * stride;
   let windows = Dataset.fromTensorSlices(starts);
-  if (o.shuffle) windows = windows.shuffle(starts.length, { seed: o.seed ?? 0 });
+  if (o.shuffle) windows = windows.shuffle(starts.length, { seed: o.seed });
   return windows.batch(batchSize).map((batch) => {
     const from = (batch as Tensor).data;
     const places = Int32Array.from({ length: from.length * length }, (_, i) => {
       return from[Math.floor(i / length)]! + (i % length) * rate;
     });
-    const flat = gatherRows(rows, places, 0, places.length);
+    const flat = gatherRows(rows, places);
     const window = flat.reshape([from.length, length, ...rows.shape.slice(1)]);
-    return targets ? [window, gatherRows(targets, from, 0, from.length)] : window;
+    return targets ? [window, gatherRows(targets, from)] : window;
   });
 }

@@ -189,7 +189,7 @@ function isNumeric(array: RowArray): array is TensorLike {
 }
 
 function pickRows(array: RowArray, rows: ArrayLike<number>): Tensor | unknown[] {
-  if (isNumeric(array)) return gatherRows(tensor(array), rows, 0, rows.length);
+  if (isNumeric(array)) return gatherRows(tensor(array), rows);
   return Array.from(rows, (row) => (array as readonly unknown[])[row]);
 }
 

@@ -4,6 +4,7 @@
 import { describe, MyelinError } from "../core/errors.ts";
 import { checkInteger, checkNumber, checkOptions } from "../core/options.ts";
 import { fillBits, Random, splitSeed, bitsToUniform as uniformOf } from "../core/random.ts";
+import { seedHostDraws } from "../core/seed.ts";
 import { checkShape, formatShape, type Shape } from "../core/shape.ts";
 import { tensor } from "../core/tensor.ts";
 import type { Op, Value } from "../graph/graph.ts";
@@ -94,6 +95,7 @@ const current: SeedGenerator[] = [];
 /** Seeds everything random that is built afterwards and has no seed of its own. */
 export function setRandomSeed(seed: number): void {
   defaultGenerator = new SeedGenerator(seed);
+  seedHostDraws(seed);
 }
 
 /** The generator that draws without a seed use: that of the innermost `withSeedGenerator`, or the process's own. */
