@@ -63,7 +63,8 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: "^src/(engine/binding\\.ts|formats/|loaders/|training/|models/(saving|loading)\\.ts)",
+        pathNot:
+          "^src/(engine/binding\\.ts|formats/|loaders/|training/|models/(saving|loading|plot/file)\\.ts)",
       },
       to: { dependencyTypes: ["core"] },
     },

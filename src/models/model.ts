@@ -7,6 +7,7 @@ import { deriveSeed } from "../core/random.ts";
 import { formatShape } from "../core/shape.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { Value } from "../graph/graph.ts";
+import type { Variable } from "../graph/variable.ts";
 import { type CallContext, Layer, type NamedVariable } from "../layers/layer.ts";
 import { type Mask, maskOf, remasked, setMask } from "../layers/mask.ts";
 import { flatten, type Layout, type Nest, pack } from "../layers/nest.ts";
@@ -54,6 +55,10 @@ export interface Model {
   /** Null before `compile`. */
   getTrainingState?(): TrainingState | null;
   setTrainingState?(state: TrainingState): void;
+  /** @internal The optimizer's state, empty before the first step. */
+  getOptimizerVariables?(): readonly Variable[];
+  /** @internal Bytes of scratch that predicting one sample needs; undefined where input sizes are open. */
+  measurePeakMemory?(): number | undefined;
 }
 
 /** True while a model's layers are being traced: models inside it draw from its random source. */
@@ -200,7 +205,7 @@ export class Model extends Layer {
   }
 
   /**
-   * A table of the layers, their output shapes and numbers of weights.
+   * A table of the layers, their output shapes and numbers of weights, and what a forward pass costs.
    * @returns the table; printed as well unless `print` is false
    */
   summary(options?: SummaryOptions): string {
@@ -250,6 +255,11 @@ export class Model extends Layer {
   /** @internal The uses of its layers, in execution order. */
   get layerCalls(): readonly LayerCall[] {
     return this.topology("layerCalls").calls;
+  }
+
+  /** @internal What stands in this model for a tensor that a layer was applied to. */
+  resolve(t: SymbolicTensor): SymbolicTensor {
+    return this.topology("resolve").resolve(t);
   }
 
   override children(): readonly Layer[] {

@@ -148,6 +148,19 @@ const methods: ThisType<Model> & Partial<Model> = {
   setTrainingState(state) {
     setTrainingState(trainerOf(this), state);
   },
+  getOptimizerVariables() {
+    const { optimizer } = trainerOf(this);
+    const hasStepped = optimizer && Number(optimizer.iterations.read().item()) > 0;
+    return hasStepped ? optimizer.variables(this.trainableWeights) : [];
+  },
+  measurePeakMemory() {
+    const types = this.inputSpecs.map(({ shape: [batch, ...sample], dtype }) => ({
+      dtype,
+      shape: [batch ?? 1, ...(sample as number[])],
+    }));
+    if (types.some((t) => t.shape.includes(null as never))) return undefined;
+    return trainerOf(this).predictor(types).memory.peakBytes;
+  },
 };
 
 Object.defineProperty(Gpt.prototype, "generate", {

@@ -1,0 +1,14 @@
+// Where pictures meet the disk: apart from the rest, which runs anywhere.
+
+import { writeFile } from "node:fs/promises";
+import { MyelinError } from "../../core/errors.ts";
+
+export async function writeText(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (cause) {
+    throw new MyelinError("INVALID_FILE", `${path}: cannot be written (${(cause as Error).message})`, {
+      cause,
+    });
+  }
+}
