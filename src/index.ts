@@ -39,6 +39,9 @@ export * as losses from "./losses/index.ts";
 export * as metrics from "./metrics/index.ts";
 export {
   applications,
+  type CloneOptions,
+  cloneModel,
+  copyLayer,
   input,
   loadModel,
   Model,

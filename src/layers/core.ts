@@ -133,6 +133,10 @@ export class Lambda extends Layer {
   override call(x: Nest<Value>, context: CallContext, mask: Mask): Nest<Value> {
     return this.#fn(x, context, mask);
   }
+  /** Another layer of the same function. */
+  copy(): Lambda {
+    return new Lambda(this.#fn, { name: this.name, trainable: this.trainable });
+  }
   override getConfig(): Record<string, unknown> {
     throw this.error(
       "INVALID_ARGUMENT",

@@ -1,6 +1,7 @@
 // What the public API takes from models.
 
 export * as applications from "./architectures/index.ts";
+export { type CloneOptions, cloneModel, copyLayer } from "./clone.ts";
 export { modelFromJSON, type ReadOptions } from "./config.ts";
 export { input } from "./input.ts";
 export { loadModel } from "./loading.ts";

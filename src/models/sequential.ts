@@ -26,7 +26,11 @@ export class Sequential extends Model {
         `${this.name}: expected a list of layers, got ${describe(layers)}`,
       );
     }
-    for (const layer of layers) this.add(layer);
+    // Named, built and connected once, however many there are.
+    for (const layer of layers) this.#append(layer);
+    this.adopt();
+    this.#extend();
+    this.#update();
   }
 
   /** The layers in order, without the input. */
@@ -36,6 +40,22 @@ export class Sequential extends Model {
 
   /** Appends a layer. Nothing changes when it does not fit. */
   add(layer: Layer): void {
+    const before = this.#tensors;
+    const count = this.#layers.length;
+    try {
+      this.#append(layer);
+      this.adopt();
+      this.#extend();
+    } catch (error) {
+      this.#layers.length = count;
+      this.#tensors = before;
+      throw error;
+    }
+    this.#update();
+  }
+
+  /** Takes a layer, which may say the input, without building it. */
+  #append(layer: Layer): void {
     if (!(layer instanceof Layer)) {
       throw this.error("INVALID_ARGUMENT", `expected a layer, got ${describe(layer)}`);
     }
@@ -54,17 +74,7 @@ export class Sequential extends Model {
       );
     }
     this.#layers.push(layer);
-    const before = this.#tensors;
-    try {
-      if (before.length === 0) this.#tensors = openingOf(layer);
-      this.adopt();
-      this.#extend();
-    } catch (error) {
-      this.#layers.pop();
-      this.#tensors = before;
-      throw error;
-    }
-    this.#update();
+    if (this.#tensors.length === 0) this.#tensors = openingOf(layer);
   }
 
   /** Removes the last layer and returns it; undefined when there is none. */
