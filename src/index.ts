@@ -15,6 +15,7 @@ export {
   type WindowOptions,
 } from "./data/dataset.ts";
 export type { Stacked, Unstacked } from "./data/nest.ts";
+export { type Row, Table } from "./data/table.ts";
 export * as utils from "./data/utils.ts";
 export type { EngineInfo } from "./engine/engine.ts";
 export { ReferenceEngine, type ReferenceOptions } from "./engine/reference.ts";
