@@ -51,9 +51,11 @@ export abstract class Loss {
   /**
    * The loss of a batch, reduced; a scalar unless the reduction is "none".
    * @param mask of the predictions, where a layer gave them one: a mean is then one over the values that count
+   * @param sampleWeight float32 [batch] or of more leading axes of the per-sample losses: what each is multiplied by. The
+   * mean stays one over their number, as in Keras, not over the sum of weights
    */
-  apply(yTrue: Value, yPred: Value, mask?: Value | null): Value {
-    return this.reduce(this.call(yTrue, yPred), mask);
+  apply(yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Value {
+    return this.reduce(this.call(yTrue, yPred), mask, sampleWeight);
   }
 
   /** @internal What `fromConfig` needs to make this loss again; undefined for losses that only exist as code. */
@@ -61,9 +63,17 @@ export abstract class Loss {
     return undefined;
   }
 
-  protected reduce(values: Value, mask?: Value | null): Value {
-    if (values.rank === 0) return values;
-    const [counted, count] = mask ? countedBy(`loss ${this.name}`, values, mask) : [values, undefined];
+  protected reduce(given: Value, mask?: Value | null, sampleWeight?: Value | null): Value {
+    const where = `loss ${this.name}`;
+    if (given.rank === 0) {
+      if (!sampleWeight) return given;
+      throw new MyelinError(
+        "SHAPE_MISMATCH",
+        `${where}: expected one loss per sample for sampleWeight to act on, got a scalar`,
+      );
+    }
+    const values = sampleWeight ? ops.multiply(given, spreadOver(where, given, sampleWeight)) : given;
+    const [counted, count] = mask ? countedBy(where, values, mask) : [values, undefined];
     if (this.reduction === "none") return counted;
     if (this.reduction === "sum") return ops.sum(counted);
     return count ? ops.divide(ops.sum(counted), ops.maximum(count, 1)) : ops.mean(counted);
@@ -105,10 +115,10 @@ export class BuiltInLoss extends Loss {
   }
 
   /** As in `Loss`, but the mean over the last axis and over the batch are taken as one. */
-  override apply(yTrue: Value, yPred: Value, mask?: Value | null): Value {
+  override apply(yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Value {
     const { elements } = this.spec;
     const isMean = this.reduction !== "none" && this.reduction !== "sum";
-    if (!elements || !isMean || mask) return super.apply(yTrue, yPred, mask);
+    if (!elements || !isMean || mask || sampleWeight) return super.apply(yTrue, yPred, mask, sampleWeight);
     return ops.mean(elements(...this.align(yTrue, yPred)));
   }
 
@@ -188,6 +198,22 @@ export function countedBy(where: string, values: Value, mask: Value): [values: V
   const spread = ops.reshape(own, [...own.shape, ...trailing.map(() => 1)]);
   const count = ops.sum(ops.cast(own, "float32"));
   return [ops.where(spread, values, 0), ops.multiply(count, sizeOf(trailing))];
+}
+
+/**
+ * Weights of samples (or of steps) brought to the rank of values that begin with their axes. A last axis of size 1 too
+ * many is dropped, as Keras does.
+ */
+export function spreadOver(where: string, values: Value, weights: Value): Value {
+  const isWider = weights.rank === values.rank + 1 && weights.shape.at(-1) === 1;
+  const own = isWider ? ops.squeeze(weights, -1) : weights;
+  if (own.rank > values.rank || own.shape.some((d, i) => d !== values.shape[i] && d !== 1)) {
+    throw new MyelinError(
+      "SHAPE_MISMATCH",
+      `${where}: expected sampleWeight of the leading axes of ${formatShape(values.shape)}, got ${formatShape(weights.shape)}`,
+    );
+  }
+  return ops.reshape(own, [...own.shape, ...values.shape.slice(own.rank).map(() => 1)]);
 }
 
 /** The value a softmax or sigmoid was taken of, when the predictions are the direct result of one; undefined otherwise. */

@@ -19,8 +19,8 @@ export function binaryAccuracy(options: BinaryAccuracyOptions = {}): BuiltInMetr
   const name = "binaryAccuracy";
   const { threshold = 0.5 } = checkOptions(name, options, ["name", "threshold"]);
   checkNumber(name, "threshold", threshold);
-  const update = (yTrue: Value, yPred: Value, mask?: Value | null) =>
-    binaryMatches(name, yTrue, yPred, mask, threshold);
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null) =>
+    binaryMatches(name, yTrue, yPred, mask, sampleWeight, threshold);
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
 
@@ -29,10 +29,16 @@ function binaryMatches(
   yTrue: Value,
   yPred: Value,
   mask: Value | null | undefined,
+  sampleWeight: Value | null | undefined,
   threshold: number,
 ): Amounts {
   const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
-  return sumAndCount(`metric ${name}`, ops.equal(t, ops.cast(ops.greater(p, threshold), "float32")), mask);
+  return sumAndCount(
+    `metric ${name}`,
+    ops.equal(t, ops.cast(ops.greater(p, threshold), "float32")),
+    mask,
+    sampleWeight,
+  );
 }
 
 /** How often the largest prediction stands where the largest target stands (one-hot targets). */
@@ -43,17 +49,24 @@ export function categoricalAccuracy(options: MetricOptions = {}): BuiltInMetric 
     name,
     options,
     direction: "max",
-    update: (yTrue, yPred, mask) => categoricalMatches(name, yTrue, yPred, mask),
+    update: (yTrue, yPred, mask, sampleWeight) => categoricalMatches(name, yTrue, yPred, mask, sampleWeight),
     result: mean,
   });
 }
 
-function categoricalMatches(name: string, yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
+function categoricalMatches(
+  name: string,
+  yTrue: Value,
+  yPred: Value,
+  mask?: Value | null,
+  sampleWeight?: Value | null,
+): Amounts {
   const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
   return sumAndCount(
     `metric ${name}`,
     ops.equal(ops.argmax(t, { axis: -1 }), ops.argmax(p, { axis: -1 })),
     mask,
+    sampleWeight,
   );
 }
 
@@ -65,16 +78,23 @@ export function sparseCategoricalAccuracy(options: MetricOptions = {}): BuiltInM
     name,
     options,
     direction: "max",
-    update: (yTrue, yPred, mask) => sparseMatches(name, yTrue, yPred, mask),
+    update: (yTrue, yPred, mask, sampleWeight) => sparseMatches(name, yTrue, yPred, mask, sampleWeight),
     result: mean,
   });
 }
 
-function sparseMatches(name: string, yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
+function sparseMatches(
+  name: string,
+  yTrue: Value,
+  yPred: Value,
+  mask?: Value | null,
+  sampleWeight?: Value | null,
+): Amounts {
   return sumAndCount(
     `metric ${name}`,
     ops.equal(matchLabels(`metric ${name}`, yTrue, yPred), ops.argmax(yPred, { axis: -1 })),
     mask,
+    sampleWeight,
   );
 }
 
@@ -85,11 +105,13 @@ function sparseMatches(name: string, yTrue: Value, yPred: Value, mask?: Value | 
 export function accuracy(options: MetricOptions = {}): BuiltInMetric {
   const name = "accuracy";
   checkOptions(name, options, ["name"]);
-  const update = (yTrue: Value, yPred: Value, mask?: Value | null): Amounts => {
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Amounts => {
     const outputs = yPred.shape.at(-1) ?? 1;
-    if (outputs === 1) return binaryMatches(name, yTrue, yPred, mask, 0.5);
+    if (outputs === 1) return binaryMatches(name, yTrue, yPred, mask, sampleWeight, 0.5);
     const isSparse = yTrue.rank < yPred.rank || yTrue.shape.at(-1) === 1;
-    return isSparse ? sparseMatches(name, yTrue, yPred, mask) : categoricalMatches(name, yTrue, yPred, mask);
+    return isSparse
+      ? sparseMatches(name, yTrue, yPred, mask, sampleWeight)
+      : categoricalMatches(name, yTrue, yPred, mask, sampleWeight);
   };
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
@@ -103,9 +125,9 @@ export interface TopKOptions extends MetricOptions {
 export function topKCategoricalAccuracy(options: TopKOptions = {}): BuiltInMetric {
   const name = "topKCategoricalAccuracy";
   const k = checkTopK(name, options);
-  const update = (yTrue: Value, yPred: Value, mask?: Value | null) => {
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null) => {
     const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
-    return sumAndCount(`metric ${name}`, inTopK(ops.argmax(t, { axis: -1 }), p, k), mask);
+    return sumAndCount(`metric ${name}`, inTopK(ops.argmax(t, { axis: -1 }), p, k), mask, sampleWeight);
   };
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
@@ -114,8 +136,13 @@ export function topKCategoricalAccuracy(options: TopKOptions = {}): BuiltInMetri
 export function sparseTopKCategoricalAccuracy(options: TopKOptions = {}): BuiltInMetric {
   const name = "sparseTopKCategoricalAccuracy";
   const k = checkTopK(name, options);
-  const update = (yTrue: Value, yPred: Value, mask?: Value | null) =>
-    sumAndCount(`metric ${name}`, inTopK(matchLabels(`metric ${name}`, yTrue, yPred), yPred, k), mask);
+  const update = (yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null) =>
+    sumAndCount(
+      `metric ${name}`,
+      inTopK(matchLabels(`metric ${name}`, yTrue, yPred), yPred, k),
+      mask,
+      sampleWeight,
+    );
   return new BuiltInMetric({ name, options, direction: "max", update, result: mean });
 }
 

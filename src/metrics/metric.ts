@@ -4,7 +4,7 @@
 import { describe, MyelinError } from "../core/errors.ts";
 import { sizeOf } from "../core/shape.ts";
 import { Value } from "../graph/graph.ts";
-import { countedBy } from "../losses/loss.ts";
+import { countedBy, spreadOver } from "../losses/loss.ts";
 import * as ops from "../ops/index.ts";
 
 /** A metric as a plain function: per-sample values (their mean over all samples is the metric) or a scalar per batch. */
@@ -35,8 +35,9 @@ export abstract class Metric {
    * What this batch adds to the sums.
    * @param mask of the predictions, where a layer gave them one. As in Keras, means count what it lets count; other
    * metrics (precision, recall, f1Score, auc, rootMeanSquaredError) do not look at it
+   * @param sampleWeight for `weightedMetrics`: float32 [batch] or of more leading axes; means divide by the sum of weights
    */
-  abstract update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts;
+  abstract update(yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Amounts;
 
   /** The metric, from the sums over all batches. */
   abstract result(sums: ArrayLike<number>): number;
@@ -63,7 +64,7 @@ export interface MetricSpec {
   readonly name: string;
   readonly options: MetricOptions;
   readonly direction: "min" | "max";
-  update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts;
+  update(yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Amounts;
   result(sums: ArrayLike<number>): number;
 }
 
@@ -78,8 +79,8 @@ export class BuiltInMetric extends Metric {
     this.direction = spec.direction;
   }
 
-  override update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
-    return this.spec.update(yTrue, yPred, mask);
+  override update(yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Amounts {
+    return this.spec.update(yTrue, yPred, mask, sampleWeight);
   }
 
   override result(sums: ArrayLike<number>): number {
@@ -100,7 +101,7 @@ export class MeanMetric extends Metric {
     this.fn = fn;
   }
 
-  override update(yTrue: Value, yPred: Value, mask?: Value | null): Amounts {
+  override update(yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Amounts {
     const values = this.fn(yTrue, yPred);
     if (!(values instanceof Value)) {
       throw new MyelinError(
@@ -108,7 +109,7 @@ export class MeanMetric extends Metric {
         `metric ${this.name}: expected the function to return a Value made with ops, got ${describe(values)}`,
       );
     }
-    return sumAndCount(`metric ${this.name}`, values, mask);
+    return sumAndCount(`metric ${this.name}`, values, mask, sampleWeight);
   }
 
   override result(sums: ArrayLike<number>): number {
@@ -117,8 +118,18 @@ export class MeanMetric extends Metric {
 }
 
 /** The two amounts of a mean over the values that count. */
-export function sumAndCount(where: string, values: Value, mask?: Value | null): Amounts {
+export function sumAndCount(
+  where: string,
+  values: Value,
+  mask?: Value | null,
+  sampleWeight?: Value | null,
+): Amounts {
   const numbers = ops.cast(values, "float32");
+  if (sampleWeight && values.rank > 0) {
+    const weights = ops.broadcastTo(spreadOver(where, numbers, sampleWeight), numbers.shape);
+    const counted = mask ? countedBy(where, weights, mask)[0] : weights;
+    return [ops.sum(ops.multiply(numbers, counted)), ops.sum(counted)];
+  }
   if (!mask || values.rank === 0) return [ops.sum(numbers), sizeOf(values.shape)];
   const [counted, count] = countedBy(where, numbers, mask);
   return [ops.sum(counted), count];

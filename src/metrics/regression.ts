@@ -19,8 +19,13 @@ function ofLoss<O extends MetricOptions>(
     name,
     options,
     direction: sign === 1 ? "min" : "max",
-    update: (yTrue, yPred, mask) =>
-      sumAndCount(`metric ${name}`, loss.elements(yTrue, yPred) ?? loss.call(yTrue, yPred), mask),
+    update: (yTrue, yPred, mask, sampleWeight) =>
+      sumAndCount(
+        `metric ${name}`,
+        loss.elements(yTrue, yPred) ?? loss.call(yTrue, yPred),
+        mask,
+        sampleWeight,
+      ),
     result: (sums) => sign * quotient(sums[0]!, sums[1]!),
   });
 }
@@ -100,9 +105,9 @@ export function rootMeanSquaredError(options: MetricOptions = {}): BuiltInMetric
     name,
     options,
     direction: "min",
-    update: (yTrue, yPred) => {
+    update: (yTrue, yPred, _mask, sampleWeight) => {
       const [t, p] = matchTargets(`metric ${name}`, yTrue, yPred);
-      return sumAndCount(`metric ${name}`, ops.square(ops.subtract(p, t)));
+      return sumAndCount(`metric ${name}`, ops.square(ops.subtract(p, t)), null, sampleWeight);
     },
     result: (sums) => Math.sqrt(quotient(sums[0]!, sums[1]!)),
   });

@@ -1,5 +1,6 @@
 // Gives models their training methods. Models do not import training; whoever wants both imports this file (index.ts does).
 
+import { checkOptions } from "../core/options.ts";
 import type { Tensor, TensorLike } from "../core/tensor.ts";
 import type { Nest } from "../layers/nest.ts";
 import { Gpt } from "../models/architectures/gpt.ts";
@@ -13,8 +14,10 @@ import { type FitOptions, runFit } from "./fit.ts";
 import { type GenerateOptions, generate } from "./generate.ts";
 import type { History } from "./history.ts";
 import { type PredictOptions, predict, predictSync } from "./predict.ts";
+import { type BatchLike, type BatchSource, isSource } from "./source.ts";
 import { getTrainingState, setTrainingState } from "./state.ts";
-import { type CompileOptions, type Trainer, trainerOf } from "./trainer.ts";
+import { type CompileOptions, type Trainer, trainerOf, type Weighting } from "./trainer.ts";
+import type { ClassWeight } from "./weights.ts";
 
 declare module "../models/model.ts" {
   interface Model {
@@ -47,15 +50,26 @@ declare module "../models/model.ts" {
      * @example const history = await model.fit(x, y, { epochs: 5, batchSize: 128, validationSplit: 0.1, seed: 7 });
      */
     fit(x: DataLike, y: DataLike, options?: FitOptions): Promise<History>;
+    /**
+     * Trains on batches as they come: from a Dataset, a generator, any iterable. The next batch is fetched while one runs.
+     * @example await model.fit(Dataset.fromTensorSlices([x, y]).shuffle(10_000).batch(64), { epochs: 3 });
+     */
+    fit(batches: BatchSource, options?: FitOptions): Promise<History>;
 
     /** Loss and metrics of data. @example const { loss, accuracy } = await model.evaluate(x, y); */
     evaluate(x: DataLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
+    evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Logs>;
 
     /**
      * Outputs for data: a Tensor with one row per row of x, or several in the layout of the model's outputs. May be called
      * while the model trains.
      */
     predict<R extends Nest<Tensor> = Tensor>(x: DataLike, options?: PredictOptions): Promise<R>;
+    /** The same for batches as they come: x alone, or what fit takes. */
+    predict<R extends Nest<Tensor> = Tensor>(
+      batches: BatchSource<DataLike | BatchLike>,
+      options?: PredictOptions,
+    ): Promise<R>;
 
     /** The same at once on the calling thread, all rows as one batch: for models that take microseconds. */
     predictSync<R extends Nest<Tensor> = Tensor>(x: DataLike): R;
@@ -64,10 +78,14 @@ declare module "../models/model.ts" {
     predictOnBatch<R extends Nest<Tensor> = Tensor>(x: DataLike): Promise<R>;
 
     /** One training step on one batch. @returns loss and metrics of this batch, before the step */
-    trainOnBatch(x: DataLike, y: DataLike): Promise<Logs>;
+    trainOnBatch(
+      x: DataLike,
+      y: DataLike,
+      options?: { sampleWeight?: DataLike; classWeight?: ClassWeight },
+    ): Promise<Logs>;
 
     /** Loss and metrics of one batch. */
-    testOnBatch(x: DataLike, y: DataLike): Promise<Logs>;
+    testOnBatch(x: DataLike, y: DataLike, options?: { sampleWeight?: DataLike }): Promise<Logs>;
 
     /**
      * Looks for the op that first makes NaN or infinity in a training step on these rows, on the reference engine (slow).
@@ -103,11 +121,19 @@ async function held<T>(model: Model, where: string, run: (trainer: Trainer) => P
   }
 }
 
-function readBatch(trainer: Trainer, where: string, x: unknown, y: unknown): DataSet {
+function oneBatch(trainer: Trainer, where: string, x: unknown, y: unknown, weighting?: Weighting): DataSet {
   trainer.check(where);
-  const set = trainer.readData(where, x, y);
+  const known: (keyof Weighting)[] =
+    where === "trainOnBatch" ? ["sampleWeight", "classWeight"] : ["sampleWeight"];
+  const set = trainer.readData(where, x, y, checkOptions(where, weighting, known));
   for (const _ of trainer.numbers(where, set));
   return set;
+}
+
+/** Arguments as x, y, options: beside a source of batches there is no y. */
+function arrange(given: readonly unknown[]): readonly unknown[] {
+  const [x, y, options] = given;
+  return isSource(x) && given.length === 2 ? [x, undefined, y] : [x, y, options];
 }
 
 const methods: ThisType<Model> & Partial<Model> = {
@@ -115,13 +141,15 @@ const methods: ThisType<Model> & Partial<Model> = {
   compile(options) {
     trainerOf(this).compile(options);
   },
-  fit(x, y, options) {
-    return held(this, "fit", (trainer) => runFit(trainer, x, y, options));
+  fit(...given: unknown[]) {
+    const [x, y, options] = arrange(given);
+    return held(this, "fit", (trainer) => runFit(trainer, x, y, options as FitOptions));
   },
-  async evaluate(x, y, options) {
-    return evaluate(trainerOf(this), x, y, options);
+  async evaluate(...given: unknown[]) {
+    const [x, y, options] = arrange(given);
+    return evaluate(trainerOf(this), x, y, options as EvaluateOptions);
   },
-  async predict<R extends Nest<Tensor>>(x: DataLike, options?: PredictOptions): Promise<R> {
+  async predict<R extends Nest<Tensor>>(x: unknown, options?: PredictOptions): Promise<R> {
     return (await predict(trainerOf(this), x, options)) as R;
   },
   predictSync<R extends Nest<Tensor>>(x: DataLike): R {
@@ -130,14 +158,14 @@ const methods: ThisType<Model> & Partial<Model> = {
   async predictOnBatch<R extends Nest<Tensor>>(x: DataLike): Promise<R> {
     return (await predict(trainerOf(this), x, { batchSize: Number.MAX_SAFE_INTEGER })) as R;
   },
-  trainOnBatch(x, y) {
+  trainOnBatch(x, y, options) {
     return held(this, "trainOnBatch", (trainer) =>
-      trainer.runBatch("train", readBatch(trainer, "trainOnBatch", x, y)),
+      trainer.runBatch("train", oneBatch(trainer, "trainOnBatch", x, y, options)),
     );
   },
-  async testOnBatch(x, y) {
+  async testOnBatch(x, y, options) {
     const trainer = trainerOf(this);
-    return trainer.runBatch("test", readBatch(trainer, "testOnBatch", x, y));
+    return trainer.runBatch("test", oneBatch(trainer, "testOnBatch", x, y, options));
   },
   diagnoseNaN(x, y) {
     return held(this, "diagnoseNaN", (trainer) => diagnoseNaN(trainer, x, y));

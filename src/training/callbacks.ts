@@ -13,10 +13,10 @@ export type Direction = "min" | "max" | undefined;
 export interface CallbackParams {
   /** Number of the last epoch, as given to fit. */
   readonly epochs: number;
-  /** Batches per epoch. */
-  readonly steps: number;
-  /** Training rows. */
-  readonly samples: number;
+  /** Batches per epoch; undefined where a source of batches does not say. */
+  readonly steps: number | undefined;
+  /** Training rows; undefined for a source of batches. */
+  readonly samples: number | undefined;
   /** Every name that epoch logs will have, and which direction is better. */
   readonly metrics: ReadonlyMap<string, Direction>;
 }

@@ -27,11 +27,35 @@ export interface Port {
   readonly dtype: DType;
 }
 
+/** What a step works on, on the host (Tensors) or in a trace (Values): inputs in order, and per output what is asked of it. */
+export interface Batch<T> {
+  readonly inputs: readonly T[];
+  /** One per output; undefined where nothing is trained or measured. */
+  readonly targets: readonly (T | undefined)[];
+  /** Sample weights, one per output; undefined where all count alike. */
+  readonly weights: readonly (T | undefined)[];
+}
+
 /** Rows of inputs and, for training and evaluation, of targets. */
-export interface DataSet {
+export interface DataSet extends Batch<Tensor> {
   readonly rows: number;
-  readonly inputs: readonly Tensor[];
-  readonly targets: readonly Tensor[];
+}
+
+/** Everything in a batch as one list: inputs, targets, weights, without gaps. */
+export function partsOf<T>({ inputs, targets, weights }: Batch<T>): T[] {
+  return [...inputs, ...targets, ...weights].filter((t) => t !== undefined);
+}
+
+/** The same batch around other things, given in the order of `partsOf`. */
+export function withParts<T, U>(batch: Batch<T>, parts: readonly U[]): Batch<U> {
+  let next = batch.inputs.length;
+  const fill = (list: readonly (T | undefined)[]) =>
+    list.map((t) => (t === undefined ? undefined : parts[next++]!));
+  return {
+    inputs: parts.slice(0, batch.inputs.length),
+    targets: fill(batch.targets),
+    weights: fill(batch.weights),
+  };
 }
 
 /**
@@ -58,29 +82,34 @@ export function readTargets(
   where: string,
   data: unknown,
   ports: readonly Port[],
-  losses: readonly Loss[],
+  losses: readonly (Loss | undefined)[],
   rows: number,
-): Tensor[] {
-  return spread(where, data, ports).map(([label, one, port], i) => {
+): (Tensor | undefined)[] {
+  return spread(where, data, ports, (i) => losses[i] === undefined).map(([label, one, port], i) => {
+    if (losses[i] === undefined && one == null) return undefined;
     const length = ArrayBuffer.isView(one) ? (one as Uint8Array).length : undefined;
     const target = readOne(label, one, length === undefined ? undefined : targetShape(length, rows, port));
     if (target.rank === 0 || target.shape[0] !== rows) {
       const came = target.rank === 0 ? "a scalar" : `${target.shape[0]}`;
       throw new MyelinError("SHAPE_MISMATCH", `${label}: expected ${rows} rows like x, got ${came}`);
     }
-    return losses[i]!.targets === "labels" ? toWhole(label, target) : target;
+    return losses[i]?.targets === "labels" ? toWhole(label, target) : target;
   });
 }
 
-/** Pairs every port with its part of the data and a label for errors. */
-function spread(
+/**
+ * Pairs every port with its part of the data and a label for errors.
+ * @param mayLack whether a record may leave out port i
+ */
+export function spread(
   where: string,
   data: unknown,
   ports: readonly Port[],
+  mayLack: (i: number) => boolean = () => false,
 ): [label: string, one: unknown, port: Port][] {
   if (isRecord(data)) {
     const names = ports.map((p) => p.name);
-    const missing = names.filter((n) => !Object.hasOwn(data, n));
+    const missing = names.filter((n, i) => !Object.hasOwn(data, n) && !mayLack(i));
     const extra = Object.keys(data).filter((n) => !names.includes(n));
     if (missing.length > 0 || extra.length > 0) {
       throw new MyelinError(
@@ -111,7 +140,7 @@ function isRecord(data: unknown): data is Record<string, unknown> {
   return typeof data === "object" && data !== null && !Array.isArray(data) && !isWhole(data);
 }
 
-function readOne(where: string, one: unknown, shape: readonly (number | null)[] | undefined): Tensor {
+export function readOne(where: string, one: unknown, shape: readonly (number | null)[] | undefined): Tensor {
   if (one === undefined || one === null) {
     throw new MyelinError("INVALID_DATA", `${where}: expected data, got ${one}`);
   }
@@ -215,16 +244,20 @@ export function* checkNumbers(
   where: string,
   set: DataSet,
   ports: readonly Port[],
-  losses: readonly Loss[],
+  losses: readonly (Loss | undefined)[],
 ): Generator<void> {
   const label = (name: string, list: readonly unknown[], i: number) =>
     list.length === 1 ? `${where}: ${name}` : `${where}: ${name}[${i}]`;
   for (const [i, t] of set.inputs.entries()) yield* inChunks(t, label("x", set.inputs, i), checkFinite);
   for (const [i, t] of set.targets.entries()) {
+    if (!t) continue;
     const name = label("y", set.targets, i);
     yield* inChunks(t, name, checkFinite);
-    const range = targetRange(losses[i]!, ports[i]!);
+    const range = losses[i] && targetRange(losses[i], ports[i]!);
     if (range) yield* inChunks(t, name, (...chunk) => checkRange(...chunk, range));
+  }
+  for (const [i, t] of set.weights.entries()) {
+    if (t) yield* inChunks(t, label("sampleWeight", set.weights, i), checkFinite);
   }
 }
 
@@ -286,7 +319,9 @@ export function rowsOf(t: Tensor, begin: number, end: number): Tensor {
 export function rowsOfSet(set: DataSet, begin: number, end: number): DataSet {
   return {
     rows: end - begin,
-    inputs: set.inputs.map((t) => rowsOf(t, begin, end)),
-    targets: set.targets.map((t) => rowsOf(t, begin, end)),
+    ...withParts(
+      set,
+      partsOf(set).map((t) => rowsOf(t, begin, end)),
+    ),
   };
 }

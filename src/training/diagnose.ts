@@ -12,7 +12,7 @@ import type { Value } from "../graph/graph.ts";
 import { readVariable } from "../graph/trace.ts";
 import type { Variable } from "../graph/variable.ts";
 import type { Breather } from "./breather.ts";
-import type { DataSet } from "./data.ts";
+import { type DataSet, partsOf, withParts } from "./data.ts";
 import type { Pass } from "./pass.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -28,13 +28,12 @@ export async function diagnoseNaN(trainer: Trainer, x: unknown, y: unknown): Pro
  */
 async function findNaN(trainer: Trainer, set: DataSet): Promise<string | null> {
   const { model } = trainer;
-  const args = [...set.inputs, ...set.targets];
+  const args = partsOf(set);
   const broken = model.namedWeights().find(({ variable }) => !holdsFinite(variable));
   if (broken) return `weight ${broken.path} holds NaN or infinity`;
   const step = (...values: Value[]) => {
     const parameters = model.trainableWeights.map(readVariable);
-    const [inputs, targets] = [values.slice(0, set.inputs.length), values.slice(set.inputs.length)];
-    const { loss } = trainer.forward(inputs, targets, set.rows, true);
+    const { loss } = trainer.forward(withParts(set, values), set.rows, true);
     return [loss, ...backward([loss], [undefined], parameters)];
   };
   const kept = new Snapshot([
@@ -137,5 +136,5 @@ function pick(set: DataSet, rows: readonly number[]): DataSet {
     });
     return new Tensor(data, [rows.length, ...t.shape.slice(1)], t.dtype);
   };
-  return { rows: rows.length, inputs: set.inputs.map(from), targets: set.targets.map(from) };
+  return { rows: rows.length, ...withParts(set, partsOf(set).map(from)) };
 }

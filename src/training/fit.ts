@@ -1,21 +1,24 @@
 // fit: epochs over data, with shuffling, validation, callbacks, progress, abortion. The work of an epoch is one run of a
 // Pass; between epochs as little as possible happens here, so that tiny models train at the speed of their steps.
 
-import { aborted, describe, MyelinError } from "../core/errors.ts";
+import { aborted, MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/options.ts";
 import { deriveSeed, Random, splitSeed } from "../core/random.ts";
 import { tensor } from "../core/tensor.ts";
+import { Dataset } from "../data/dataset.ts";
 import { Breather } from "./breather.ts";
 import { type CallbackLike, CallbackList, type Direction, hook, type Logs, listOf } from "./callbacks.ts";
 import { type DataLike, type DataSet, rowsOfSet } from "./data.ts";
 import { NanGuard } from "./diagnose.ts";
 import { runTest } from "./evaluate.ts";
 import { History } from "./history.ts";
-import { checkBatchSize, checkSignal, checkVerbose } from "./options.ts";
-import { iota, type Pass, type PassRun } from "./pass.ts";
+import { checkBatchSize, checkSignal, checkVerbose, refuse } from "./options.ts";
+import { type Going, iota, type Pass, type PassRun } from "./pass.ts";
 import { capitalized } from "./plan.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";
-import type { KeptPass, Trainer } from "./trainer.ts";
+import { type BatchLike, type BatchSource, isSource, readBatch } from "./source.ts";
+import type { Trainer } from "./trainer.ts";
+import type { ClassWeight } from "./weights.ts";
 
 export interface FitOptions {
   /** Number of the last epoch plus one. Default 1; 0 trains nothing. */
@@ -24,12 +27,23 @@ export interface FitOptions {
   batchSize?: number;
   /** Share of the rows, taken from the end, that is kept for validation. In [0, 1). Default 0. */
   validationSplit?: number;
-  /** [x, y] (or { x, y }) to evaluate on after epochs. Goes before validationSplit. */
-  validationData?: readonly [DataLike, DataLike] | { readonly x: DataLike; readonly y: DataLike };
+  /**
+   * [x, y], [x, y, sampleWeight] (or a record of them) to evaluate on after epochs, or a Dataset or other source of batches.
+   * Goes before validationSplit.
+   */
+  validationData?: BatchLike | BatchSource;
   /** Default: batchSize. */
   validationBatchSize?: number;
-  /** Validate after every so many epochs. Default 1. */
-  validationFreq?: number;
+  /** Batches of validation data that are used. Default: all. */
+  validationSteps?: number;
+  /** Validate after every so many epochs, or after these (counted from 1). Default 1. */
+  validationFreq?: number | readonly number[];
+  /** How much each row (or step of a row) counts in the loss: an array for all outputs, or a list or record of them. */
+  sampleWeight?: DataLike;
+  /** How much rows of each class count, by class number; classes left out count 1. For models with one output. */
+  classWeight?: ClassWeight;
+  /** Batches per epoch; the next epoch goes on where this one ends. Default: one pass over the data. */
+  stepsPerEpoch?: number;
   /** New order of rows in every epoch. Default true. */
   shuffle?: boolean;
   /**
@@ -59,7 +73,11 @@ const FIT_OPTIONS = [
   "validationSplit",
   "validationData",
   "validationBatchSize",
+  "validationSteps",
   "validationFreq",
+  "sampleWeight",
+  "classWeight",
+  "stepsPerEpoch",
   "shuffle",
   "seed",
   "verbose",
@@ -78,6 +96,8 @@ function readOptions(options: FitOptions | undefined) {
   const o = checkOptions("fit", options, FIT_OPTIONS);
   const batchSize = checkBatchSize("fit", o.batchSize ?? 32);
   const isShare = (x: number) => x >= 0 && x < 1;
+  const maybe = (name: "stepsPerEpoch" | "validationSteps") =>
+    o[name] === undefined ? undefined : checkInteger("fit", name, o[name], 1);
   return {
     batchSize,
     epochs: checkInteger("fit", "epochs", o.epochs ?? 1),
@@ -85,7 +105,12 @@ function readOptions(options: FitOptions | undefined) {
     validationSplit: checkNumber("fit", "validationSplit", o.validationSplit ?? 0, "in [0, 1)", isShare),
     validationData: o.validationData,
     validationBatchSize: checkBatchSize("fit", o.validationBatchSize ?? batchSize),
-    validationFreq: checkInteger("fit", "validationFreq", o.validationFreq ?? 1, 1),
+    validationSteps: maybe("validationSteps"),
+    isValidated: readFrequency(o.validationFreq ?? 1),
+    sampleWeight: o.sampleWeight,
+    classWeight: o.classWeight,
+    stepsPerEpoch: maybe("stepsPerEpoch"),
+    givenBatchSize: o.batchSize,
     shuffle: checkBoolean("fit", "shuffle", o.shuffle ?? true),
     seed: o.seed === undefined ? undefined : checkInteger("fit", "seed", o.seed),
     verbose: checkVerbose("fit", o.verbose ?? "auto"),
@@ -94,6 +119,16 @@ function readOptions(options: FitOptions | undefined) {
     stream: o.stream,
     nan: checkBoolean("fit", "debug.nan", checkOptions("fit: debug", o.debug, ["nan"]).nan ?? false),
   };
+}
+
+/** After which epochs (counted from 0) validation takes place. */
+function readFrequency(frequency: unknown): (epoch: number) => boolean {
+  if (Array.isArray(frequency)) {
+    for (const epoch of frequency) checkInteger("fit", "validationFreq", epoch, 1);
+    return (epoch) => frequency.includes(epoch + 1);
+  }
+  const every = checkInteger("fit", "validationFreq", frequency, 1);
+  return (epoch) => (epoch + 1) % every === 0;
 }
 
 /** See `Model.fit`. The caller holds the model. */
@@ -108,19 +143,11 @@ export async function runFit(
   const history = new History();
   const callbacks = new CallbackList("fit", [...o.callbacks, history]);
   const breather = new Breather();
-  const { training, validation } = await readSets(trainer, x, y, o, breather);
+  const data = await readSets(trainer, x, y, o, breather);
   const seed = takeSeed(trainer, o.seed);
-  const batchSize = Math.min(o.batchSize, training.rows);
-  const trained = trainer.trainingPass(training, batchSize, o.shuffle);
-  let tested: KeptPass | undefined;
+  const passes = await openPasses(trainer, data, o, seed, breather);
+  const { pass, test, guard } = passes;
   try {
-    const testBatch = validation && Math.min(o.validationBatchSize, validation.rows);
-    tested = validation && trainer.testingPass(validation, testBatch!);
-    const { pass } = trained;
-    const test = tested?.pass;
-    await pass.load(training, breather);
-    if (test) await test.load(validation!, breather);
-    const guard = o.nan ? new NanGuard(trainer, pass, training) : undefined;
     const epochs = new Epochs(trainer, pass, test, callbacks, o, seed, guard);
     const { model } = trainer;
     model.stopTraining = false;
@@ -132,13 +159,95 @@ export async function runFit(
     if (o.epochs > o.initialEpoch) optimizer.finalizeVariableValues(model.trainableWeights);
     await callbacks.call("onTrainEnd", logs);
   } finally {
-    trainer.giveBack("train", trained);
-    if (tested) trainer.giveBack("test", tested);
+    await passes.close();
   }
   return history;
 }
 
-function logNames(pass: Pass, test: Pass | undefined): ReadonlyMap<string, Direction> {
+type FitSettings = ReturnType<typeof readOptions>;
+
+/** Data to train or validate on: in memory, or as it comes. */
+type Data = DataSet | { readonly source: BatchSource<unknown> };
+
+interface Passes {
+  readonly pass: Going & Partial<Pick<Pass, "setOrder">>;
+  readonly test: Going | undefined;
+  readonly guard: NanGuard | undefined;
+  close(): Promise<void>;
+}
+
+/** Makes (or takes up again) what goes over the data, and loads it. */
+async function openPasses(
+  trainer: Trainer,
+  { training, validation }: { training: Data; validation: Data | undefined },
+  o: FitSettings,
+  seed: number,
+  breather: Breather,
+): Promise<Passes> {
+  const closing: (() => void | Promise<void>)[] = [];
+  const close = async () => {
+    for (const end of closing.reverse()) await end();
+  };
+  const stream = async (kind: "train" | "test", name: string, source: BatchSource<unknown>) => {
+    const isTraining = kind === "train";
+    const limit = isTraining ? o.stepsPerEpoch : o.validationSteps;
+    const classWeight = isTraining ? o.classWeight : undefined;
+    const pass = trainer.streamPass(kind, name, source, { limit, classWeight });
+    closing.push(() => pass.close());
+    await pass.prepare();
+    return pass;
+  };
+  const memory = async (kind: "train" | "test", set: DataSet) => {
+    const kept =
+      kind === "train"
+        ? trainer.trainingPass(set, Math.min(o.batchSize, set.rows), o.shuffle)
+        : trainer.testingPass(set, Math.min(o.validationBatchSize, set.rows));
+    closing.push(() => trainer.giveBack(kind, kept));
+    await kept.pass.load(set, breather);
+    return kept.pass;
+  };
+  try {
+    let pass: Passes["pass"];
+    let guard: NanGuard | undefined;
+    if ("source" in training) pass = await stream("train", "fit", training.source);
+    else if (o.stepsPerEpoch !== undefined) pass = await stream("train", "fit", endless(training, o, seed));
+    else {
+      const inMemory = await memory("train", training);
+      if (o.nan) guard = new NanGuard(trainer, inMemory, training);
+      pass = inMemory;
+    }
+    let test: Going | undefined;
+    if (validation) {
+      test =
+        "source" in validation
+          ? await stream("test", "fit: validationData", validation.source)
+          : await memory("test", validation);
+    }
+    return { pass, test, guard, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Rows in memory as batches without end, for epochs that are no whole passes. */
+function endless(set: DataSet, o: FitSettings, seed: number): BatchSource<unknown> {
+  const x = set.inputs.length === 1 ? set.inputs[0]! : set.inputs;
+  const isPlain = set.targets.length === 1;
+  const y = isPlain ? set.targets[0]! : set.targets;
+  const w = isPlain ? set.weights[0] : set.weights;
+  if (set.targets.includes(undefined) || (!isPlain && set.weights.some((v) => v))) {
+    throw new MyelinError(
+      "INVALID_OPTION",
+      "fit: expected a Dataset for stepsPerEpoch with outputs that have no targets or their own weights, got arrays",
+    );
+  }
+  const rows = Dataset.fromTensorSlices((w && isPlain ? [x, y, w] : [x, y]) as never);
+  const mixed = o.shuffle ? rows.shuffle(set.rows, { seed }) : rows;
+  return mixed.batch(Math.min(o.batchSize, set.rows)).repeat();
+}
+
+function logNames(pass: Going, test: Going | undefined): ReadonlyMap<string, Direction> {
   const own = [...pass.totals.names];
   const validated = test ? own.map(([name, d]) => [validationName(name), d] as const) : [];
   return new Map([...own, ...validated]);
@@ -151,20 +260,27 @@ async function readSets(
   trainer: Trainer,
   x: unknown,
   y: unknown,
-  o: ReturnType<typeof readOptions>,
+  o: FitSettings,
   breather: Breather,
-): Promise<{ training: DataSet; validation: DataSet | undefined }> {
+): Promise<{ training: Data; validation: Data | undefined }> {
   const checked = async (where: string, set: DataSet) => {
     for (const _ of trainer.numbers(where, set)) if (breather.isDue()) await breather.breathe();
     return set;
   };
-  const all = await checked("fit", trainer.readData("fit", x, y));
-  if (o.validationData !== undefined) {
-    const where = "fit: validationData";
-    const [vx, vy] = pairOf(o.validationData);
-    return { training: all, validation: await checked(where, trainer.readData(where, vx, vy)) };
+  const given = await readValidation(trainer, o, checked);
+  if (isSource(x)) {
+    refuse("fit", {
+      y,
+      sampleWeight: o.sampleWeight,
+      batchSize: o.givenBatchSize,
+      validationSplit: o.validationSplit || undefined,
+      "debug.nan": o.nan || undefined,
+    });
+    return { training: { source: x }, validation: given };
   }
-  if (o.validationSplit === 0) return { training: all, validation: undefined };
+  const { sampleWeight, classWeight } = o;
+  const all = await checked("fit", trainer.readData("fit", x, y, { sampleWeight, classWeight }));
+  if (given || o.validationSplit === 0) return { training: all, validation: given };
   const kept = Math.floor(all.rows * (1 - o.validationSplit));
   if (kept === 0 || kept === all.rows) {
     throw new MyelinError(
@@ -172,16 +288,25 @@ async function readSets(
       `fit: expected validationSplit ${o.validationSplit} of ${all.rows} rows to leave rows on both sides, got ${kept} and ${all.rows - kept}`,
     );
   }
-  return { training: rowsOfSet(all, 0, kept), validation: rowsOfSet(all, kept, all.rows) };
+  return { training: rowsOfSet(all, 0, kept), validation: shortened(rowsOfSet(all, kept, all.rows), o) };
 }
 
-function pairOf(data: NonNullable<FitOptions["validationData"]>): readonly [unknown, unknown] {
-  if (Array.isArray(data) && data.length === 2) return data as [unknown, unknown];
-  if (typeof data === "object" && data !== null && "x" in data && "y" in data) return [data.x, data.y];
-  throw new MyelinError(
-    "INVALID_OPTION",
-    `fit: expected validationData to be [x, y] or { x, y }, got ${describe(data)}`,
-  );
+async function readValidation(
+  trainer: Trainer,
+  o: FitSettings,
+  checked: (where: string, set: DataSet) => Promise<DataSet>,
+): Promise<Data | undefined> {
+  const { validationData } = o;
+  if (validationData === undefined) return undefined;
+  if (isSource(validationData)) return { source: validationData };
+  const where = "fit: validationData";
+  const { x, y, sampleWeight } = readBatch(where, validationData);
+  return shortened(await checked(where, trainer.readData(where, x, y, { sampleWeight })), o);
+}
+
+function shortened(set: DataSet, { validationSteps, validationBatchSize }: FitSettings): DataSet {
+  if (validationSteps === undefined) return set;
+  return rowsOfSet(set, 0, Math.min(set.rows, validationSteps * validationBatchSize));
 }
 
 /** Settles the seed of this training and gives it to the model's random source. */
@@ -204,10 +329,10 @@ class Epochs {
 
   constructor(
     private readonly trainer: Trainer,
-    private readonly pass: Pass,
-    private readonly test: Pass | undefined,
+    private readonly pass: Passes["pass"],
+    private readonly test: Going | undefined,
     private readonly callbacks: CallbackList,
-    private readonly options: ReturnType<typeof readOptions>,
+    private readonly options: FitSettings,
     private readonly seed: number,
     private readonly guard: NanGuard | undefined,
   ) {
@@ -217,7 +342,7 @@ class Epochs {
   /** @param iterations steps the optimizer has taken: what shuffles are drawn from, with the seed */
   async run(iterations: number): Promise<Logs> {
     const { callbacks, breather, progress, pass, test, guard } = this;
-    const { epochs, initialEpoch, signal, validationFreq } = this.options;
+    const { epochs, initialEpoch, signal, isValidated } = this.options;
     const { model } = this.trainer;
     const batchwise = this.batchwise();
     let logs: Logs = {};
@@ -229,14 +354,15 @@ class Epochs {
         if (pass.isOrdered) await this.shuffle(iterations);
         progress.begin(`Epoch ${epoch + 1}/${epochs}`, pass.steps, pass.rows);
         guard?.beforeEpoch();
-        iterations += await pass.run(batchwise, breather);
+        const done = await pass.run(batchwise, breather);
+        iterations += done;
         logs = pass.totals.logs();
         if (guard?.isBroken(logs.loss)) throw await guard.explain(epoch, this.order, breather);
-        if (test && (epoch + 1) % validationFreq === 0) {
+        if (test && isValidated(epoch)) {
           const measured = await runTest(test, callbacks, { signal, breather });
           for (const name in measured) logs[validationName(name)] = measured[name]!;
         }
-        progress.end(logs);
+        progress.end(logs, done);
         const ended = callbacks.call("onEpochEnd", epoch, logs);
         if (ended) await ended;
         if (breather.isDue()) await breather.breathe();
@@ -264,7 +390,7 @@ class Epochs {
   /** A fresh order of rows, drawn from the seed and the steps taken so far: the same wherever the training was taken up. */
   private async shuffle(iterations: number): Promise<void> {
     const random = new Random(this.seed, SHUFFLE_STREAM, iterations);
-    const order = iota(this.pass.rows);
+    const order = iota(this.pass.rows!);
     for (let i = order.length - 1; i > 0; i--) {
       const j = random.integer(i + 1);
       const t = order[i]!;
@@ -273,6 +399,6 @@ class Epochs {
       if ((i & 0x3fff) === 0 && this.breather.isDue()) await this.breather.breathe();
     }
     this.order = order;
-    this.pass.setOrder(order);
+    this.pass.setOrder!(order);
   }
 }

@@ -27,3 +27,14 @@ export function checkBatchSize(where: string, batchSize: unknown): number {
     `${where}: expected batchSize to be an integer of at least 1, got ${describe(batchSize)}`,
   );
 }
+
+/** Refuses what has no meaning beside a source of batches. */
+export function refuse(where: string, given: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${where}: expected no ${name} beside a source of batches, which brings its own, got ${describe(value)}`,
+    );
+  }
+}

@@ -5,7 +5,7 @@
 import { type Built, build } from "../compile.ts";
 import type { HostArray } from "../core/dtype.ts";
 import { internal } from "../core/errors.ts";
-import { formatType, sameType, type TensorType } from "../core/shape.ts";
+import { formatType, sameType } from "../core/shape.ts";
 import { Tensor, tensor } from "../core/tensor.ts";
 import type { Engine } from "../engine/engine.ts";
 import { discard, emptyBufferOf } from "../engine/residence.ts";
@@ -15,15 +15,11 @@ import { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/index.ts";
 import type { Breather } from "./breather.ts";
 import type { Logs } from "./callbacks.ts";
-import type { DataSet } from "./data.ts";
+import { type Batch, type DataSet, partsOf, withParts } from "./data.ts";
 import { Totals, type Tracked } from "./totals.ts";
 
 /** What one step does with a batch, in a trace; returns what to add up. */
-export type StepFunction = (
-  inputs: readonly Value[],
-  targets: readonly Value[],
-  rows: number,
-) => readonly Tracked[];
+export type StepFunction = (batch: Batch<Value>, rows: number) => readonly Tracked[];
 
 export interface PassOptions {
   /** Names the Programs in errors, e.g. "fit". */
@@ -49,12 +45,24 @@ export interface PassRun {
   isStopped?: () => boolean;
 }
 
+/** A way of going over data in batches, again and again: data in memory (Pass) or from a source (StreamPass). */
+export interface Going {
+  readonly totals: Totals;
+  /** Batches of a run; undefined while nobody knows. */
+  readonly steps: number | undefined;
+  readonly rows: number | undefined;
+  /** Whether rows come in an order that can be set. */
+  readonly isOrdered: boolean;
+  /** Goes over the data once. @returns the batches done */
+  run(options: PassRun, breather: Breather): Promise<number>;
+}
+
 /** Elements copied into the engine's memory at a time: well under a millisecond, page faults included. */
 const PIECE = 1 << 18;
 /** A run this short is done on the calling thread: going to another one and back would take as long. */
 const SYNC_BELOW_MS = 0.5;
 
-export class Pass {
+export class Pass implements Going {
   readonly totals = new Totals();
   readonly rows: number;
   readonly batchSize: number;
@@ -62,8 +70,7 @@ export class Pass {
   readonly engine: Engine;
   /** Whether a run is under way. */
   busy = false;
-  private readonly inputs: readonly Variable[];
-  private readonly targets: readonly Variable[];
+  private readonly data: Batch<Variable>;
   private readonly order: Variable | undefined;
   private readonly cursor = new Variable([], "int32", { name: "cursor", trainable: false });
   private readonly fullSteps: number;
@@ -80,9 +87,7 @@ export class Pass {
     this.rows = set.rows;
     this.batchSize = batchSize;
     this.engine = engine;
-    const variables = dataVariables(set);
-    this.inputs = variables.slice(0, set.inputs.length);
-    this.targets = variables.slice(set.inputs.length);
+    this.data = withParts(set, dataVariables(set));
     this.fullSteps = Math.floor(set.rows / batchSize);
     const restRows = set.rows - this.fullSteps * batchSize;
     this.steps = this.fullSteps + (restRows > 0 ? 1 : 0);
@@ -107,8 +112,8 @@ export class Pass {
     if (breather.isDue()) await breather.breathe();
     if (restRows > 0) this.rest ??= this.program(restRows, set.rows - restRows);
     if (breather.isDue()) await breather.breathe();
-    const tensors = [...set.inputs, ...set.targets];
-    const variables = [...this.inputs, ...this.targets];
+    const tensors = partsOf(set);
+    const variables = partsOf(this.data);
     for (const [i, variable] of variables.entries()) {
       if (variables.indexOf(variable) < i) continue;
       const { data, dtype } = tensors[i]!;
@@ -134,7 +139,7 @@ export class Pass {
 
   /** Frees the memory of the data until the next `load`. */
   unload(): void {
-    for (const variable of [...this.inputs, ...this.targets]) discard(variable);
+    for (const variable of partsOf(this.data)) discard(variable);
     if (this.order) discard(this.order);
   }
 
@@ -212,7 +217,7 @@ export class Pass {
 
   private traceStep(step: StepFunction, rows: number, begin: number | "cursor"): void {
     const take = this.taker(rows, begin);
-    const tracked = step(this.inputs.map(take), this.targets.map(take), rows);
+    const tracked = step(withParts(this.data, partsOf(this.data).map(take)), rows);
     if (begin !== "cursor") {
       this.totals.add(tracked, begin === 0);
       return;
@@ -242,7 +247,7 @@ export class Pass {
 /** One Variable for each tensor, inputs first; an autoencoder's targets are its inputs, kept and gathered once. */
 function dataVariables(set: DataSet): Variable[] {
   const variables: Variable[] = [];
-  [...set.inputs, ...set.targets].forEach((t, i) => {
+  partsOf(set).forEach((t, i) => {
     const first = firstUse(set, i);
     const name = i < set.inputs.length ? `x${i}` : `y${i - set.inputs.length}`;
     variables.push(
@@ -254,7 +259,7 @@ function dataVariables(set: DataSet): Variable[] {
 
 /** The first tensor of a data set that holds the very data of tensor i. */
 function firstUse(set: DataSet, i: number): number {
-  const tensors = [...set.inputs, ...set.targets];
+  const tensors = partsOf(set);
   const { data, shape, dtype } = tensors[i]!;
   return tensors.findIndex((t) => isSameMemory(t.data, data) && sameType(t, { shape, dtype }));
 }
@@ -271,6 +276,7 @@ export function iota(n: number): Int32Array {
 
 /** The types of a data set as one string, which also tells what is the same data. */
 export function typesOf(set: DataSet): string {
-  const tensors: readonly TensorType[] = [...set.inputs, ...set.targets];
-  return tensors.map((t, i) => `${formatType(t)}@${firstUse(set, i)}`).join();
+  const kind = (t: unknown) => (t === undefined ? "-" : "+");
+  const layout = [...set.targets, ...set.weights].map(kind).join("");
+  return `${partsOf(set).map((t, i) => `${formatType(t)}@${firstUse(set, i)}`)} ${layout}`;
 }

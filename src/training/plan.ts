@@ -6,23 +6,29 @@ import { maskOf } from "../layers/mask.ts";
 import { get as getLoss, type Loss, type LossLike } from "../losses/index.ts";
 import { get as getMetric, type Metric, type MetricLike } from "../metrics/index.ts";
 import * as ops from "../ops/index.ts";
-import type { Port } from "./data.ts";
+import type { Batch, Port } from "./data.ts";
 import type { Tracked } from "./totals.ts";
 
 /** One per output: alone for a single one, else a list or a record by output name. */
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
 
 export interface Objective {
-  readonly losses: readonly Loss[];
+  /** Undefined for an output that nothing is asked of. */
+  readonly losses: readonly (Loss | undefined)[];
   readonly weights: readonly number[];
   readonly metrics: readonly (readonly Metric[])[];
+  /** Those that take sample weights into account. */
+  readonly weightedMetrics: readonly (readonly Metric[])[];
 }
 
+type MetricsOption =
+  | readonly (MetricLike | readonly MetricLike[])[]
+  | Readonly<Record<string, MetricLike | readonly MetricLike[]>>;
+
 export interface ObjectiveOptions {
-  loss: PerOutput<LossLike>;
-  metrics?:
-    | readonly (MetricLike | readonly MetricLike[])[]
-    | Readonly<Record<string, MetricLike | readonly MetricLike[]>>;
+  loss: PerOutput<LossLike | null>;
+  metrics?: MetricsOption;
+  weightedMetrics?: MetricsOption;
   lossWeights?: readonly number[] | Readonly<Record<string, number>>;
 }
 
@@ -37,6 +43,7 @@ export function checkObjective(options: ObjectiveOptions): void {
     );
   }
   for (const loss of listed(options.loss)) {
+    if (loss === null) continue;
     const resolved = getLoss(loss as LossLike, WHERE);
     if (resolved.reduction !== "none") continue;
     throw new MyelinError(
@@ -44,14 +51,17 @@ export function checkObjective(options: ObjectiveOptions): void {
       `${WHERE}: expected loss ${resolved.name} to have a reduction for training, got "none"`,
     );
   }
-  const { metrics, lossWeights } = options;
-  if (metrics !== undefined && (typeof metrics !== "object" || metrics === null)) {
-    throw new MyelinError(
-      "INVALID_OPTION",
-      `${WHERE}: expected metrics to be a list or a record by output, got ${describe(metrics)}`,
-    );
+  const { lossWeights } = options;
+  for (const name of ["metrics", "weightedMetrics"] as const) {
+    const metrics = options[name];
+    if (metrics !== undefined && (typeof metrics !== "object" || metrics === null)) {
+      throw new MyelinError(
+        "INVALID_OPTION",
+        `${WHERE}: expected ${name} to be a list or a record by output, got ${describe(metrics)}`,
+      );
+    }
+    for (const metric of listed(metrics ?? []).flat()) getMetric(metric as MetricLike, WHERE);
   }
-  for (const metric of listed(metrics ?? []).flat()) getMetric(metric as MetricLike, WHERE);
   for (const weight of listed(lossWeights ?? [])) {
     if (typeof weight === "number" && Number.isFinite(weight)) continue;
     throw new MyelinError(
@@ -76,19 +86,33 @@ function isByName(x: unknown): x is Record<string, unknown> {
 /** Brings losses, weights and metrics into the order of the outputs. */
 export function resolveObjective(options: ObjectiveOptions, outputs: readonly Port[]): Objective {
   checkObjective(options);
-  const { loss, metrics, lossWeights } = options;
-  const losses = perOutput("loss", loss, outputs).map((l) => getLoss(l as LossLike, WHERE));
-  const weights =
-    lossWeights === undefined ? outputs.map(() => 1) : perOutput("lossWeights", lossWeights, outputs);
-  return { losses, weights: weights as number[], metrics: metricsPerOutput(metrics, outputs) };
+  const { loss, lossWeights } = options;
+  const losses = perOutput("loss", loss, outputs, true).map((l) =>
+    l == null ? undefined : getLoss(l as LossLike, WHERE),
+  );
+  if (losses.every((l) => l === undefined)) {
+    throw new MyelinError("INVALID_OPTION", `${WHERE}: expected a loss for at least one output, got none`);
+  }
+  const weights = (
+    lossWeights === undefined ? outputs.map(() => 1) : perOutput("lossWeights", lossWeights, outputs, true)
+  ).map((w) => w ?? 1);
+  return {
+    losses,
+    weights: weights as number[],
+    metrics: metricsPerOutput("metrics", options.metrics, outputs),
+    weightedMetrics: metricsPerOutput("weightedMetrics", options.weightedMetrics, outputs),
+  };
 }
 
-function perOutput(option: string, given: unknown, outputs: readonly Port[]): unknown[] {
+/** @param mayLack whether a record may leave outputs out */
+function perOutput(option: string, given: unknown, outputs: readonly Port[], mayLack = false): unknown[] {
   const names = outputs.map((o) => o.name);
   const expected = `one ${option} per output (${names.join(", ")})`;
   if (isByName(given)) {
     const wrong = Object.keys(given).filter((k) => !names.includes(k));
-    if (wrong.length === 0 && names.every((n) => Object.hasOwn(given, n))) return names.map((n) => given[n]);
+    const isWhole = mayLack || names.every((n) => Object.hasOwn(given, n));
+    if (wrong.length === 0 && isWhole)
+      return names.map((n) => (Object.hasOwn(given, n) ? given[n] : undefined));
     throw new MyelinError(
       "INVALID_OPTION",
       `${WHERE}: expected ${expected}, got ${Object.keys(given).join(", ") || "none"}`,
@@ -102,7 +126,11 @@ function perOutput(option: string, given: unknown, outputs: readonly Port[]): un
 }
 
 /** A flat list belongs to the only output; several outputs say which: a list of lists, or a record (gaps allowed). */
-function metricsPerOutput(metrics: ObjectiveOptions["metrics"], outputs: readonly Port[]): Metric[][] {
+function metricsPerOutput(
+  option: string,
+  metrics: MetricsOption | undefined,
+  outputs: readonly Port[],
+): Metric[][] {
   if (metrics === undefined) return outputs.map(() => []);
   const get = (list: unknown) =>
     (Array.isArray(list) ? list : [list]).map((m) => getMetric(m as MetricLike, WHERE));
@@ -111,14 +139,14 @@ function metricsPerOutput(metrics: ObjectiveOptions["metrics"], outputs: readonl
     if (unknown !== undefined) {
       throw new MyelinError(
         "INVALID_OPTION",
-        `${WHERE}: expected metrics for outputs ${outputs.map((o) => o.name).join(", ")}, got ${describe(unknown)}`,
+        `${WHERE}: expected ${option} for outputs ${outputs.map((o) => o.name).join(", ")}, got ${describe(unknown)}`,
       );
     }
     return outputs.map((o) => (Object.hasOwn(metrics, o.name) ? get(metrics[o.name]) : []));
   }
   const list = metrics as readonly unknown[];
   if (outputs.length === 1) return [get(list.flat())];
-  return perOutput("metrics entry", list, outputs).map(get);
+  return perOutput(`${option} entry`, list, outputs).map(get);
 }
 
 /** What one batch comes to: the number to be made smaller, and everything that is logged. */
@@ -131,31 +159,41 @@ export interface Outcome {
 export function score(
   objective: Objective,
   ports: readonly Port[],
-  targets: readonly Value[],
+  batch: Batch<Value>,
   predictions: readonly Value[],
   rows: number,
 ): Outcome {
-  const { losses, weights, metrics } = objective;
-  const parts = losses.map((loss, i) => scalarLoss(loss, targets[i]!, predictions[i]!));
-  const total = parts
-    .map((part, i) => (weights[i] === 1 ? part : ops.multiply(part, weights[i]!)))
-    .reduce((a, b) => ops.add(a, b));
+  const { losses, weights } = objective;
   const isSingle = ports.length === 1;
+  const parts = losses.map((loss, i) => loss && scalarLoss(loss, ports[i]!, batch, i, predictions[i]!));
+  const total = parts
+    .map((part, i) => (part && weights[i] !== 1 ? ops.multiply(part, weights[i]!) : part))
+    .filter((part) => part !== undefined)
+    .reduce((a, b) => ops.add(a, b));
   const tracked = [trackLoss("loss", total, rows)];
   parts.forEach((part, i) => {
-    if (!isSingle) tracked.push(trackLoss(`${ports[i]!.name}Loss`, part, rows));
+    if (!isSingle && part) tracked.push(trackLoss(`${ports[i]!.name}Loss`, part, rows));
   });
-  metrics.forEach((list, i) => {
-    for (const metric of list) {
+  ports.forEach((port, i) => {
+    const measure = (metric: Metric, sampleWeight: Value | undefined) => {
+      const target = batch.targets[i];
+      if (!target) throw lacksTarget(`metric ${metric.name}`, port);
+      const prediction = predictions[i]!;
       tracked.push({
-        name: unused(tracked, isSingle ? metric.name : ports[i]!.name + capitalized(metric.name)),
+        name: unused(tracked, isSingle ? metric.name : port.name + capitalized(metric.name)),
         direction: metric.direction,
-        amounts: metric.update(targets[i]!, predictions[i]!, maskOf(predictions[i]!)),
+        amounts: metric.update(target, prediction, maskOf(prediction), sampleWeight),
         result: (sums) => metric.result(sums),
       });
-    }
+    };
+    for (const metric of objective.metrics[i]!) measure(metric, undefined);
+    for (const metric of objective.weightedMetrics[i]!) measure(metric, batch.weights[i]);
   });
   return { loss: total, tracked };
+}
+
+function lacksTarget(what: string, port: Port): MyelinError {
+  return new MyelinError("INVALID_DATA", `${what}: expected targets for output ${port.name}, got none`);
 }
 
 /** The mean over samples of batch losses, as Keras logs it: a smaller last batch counts for less. */
@@ -168,8 +206,10 @@ function trackLoss(name: string, loss: Value, rows: number): Tracked {
   };
 }
 
-function scalarLoss(loss: Loss, target: Value, prediction: Value): Value {
-  const value = loss.apply(target, prediction, maskOf(prediction));
+function scalarLoss(loss: Loss, port: Port, batch: Batch<Value>, i: number, prediction: Value): Value {
+  const target = batch.targets[i];
+  if (!target) throw lacksTarget(`loss ${loss.name}`, port);
+  const value = loss.apply(target, prediction, maskOf(prediction), batch.weights[i]);
   if (value.rank === 0 && value.dtype === "float32") return value;
   throw new MyelinError(
     "SHAPE_MISMATCH",

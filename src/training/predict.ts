@@ -3,19 +3,22 @@
 
 import { allocateHost } from "../core/dtype.ts";
 import { aborted, MyelinError } from "../core/errors.ts";
-import { checkOptions } from "../core/options.ts";
+import { checkInteger, checkOptions } from "../core/options.ts";
 import { sizeOf } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
 import { type Nest, pack } from "../layers/nest.ts";
 import { type CallbackLike, CallbackList, listOf } from "./callbacks.ts";
 import { rowsOf } from "./data.ts";
-import { checkBatchSize, checkSignal, checkVerbose } from "./options.ts";
+import { checkBatchSize, checkSignal, checkVerbose, refuse } from "./options.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";
+import { type BatchSource, isSource, iterate, knownSteps, readBatchInputs } from "./source.ts";
 import type { Trainer } from "./trainer.ts";
 
 export interface PredictOptions {
-  /** Rows per run. Default 32. */
+  /** Rows per run. Default 32. Not for sources of batches. */
   batchSize?: number;
+  /** Batches taken. Default: all. */
+  steps?: number;
   /** As in fit. Default 0: silence. */
   verbose?: Verbose;
   /** Their onPredict... hooks are called. */
@@ -25,7 +28,7 @@ export interface PredictOptions {
   stream?: ProgressStream;
 }
 
-const PREDICT_OPTIONS = ["batchSize", "verbose", "callbacks", "signal", "stream"] as const;
+const PREDICT_OPTIONS = ["batchSize", "steps", "verbose", "callbacks", "signal", "stream"] as const;
 
 /** See `Model.predict`. */
 export async function predict(
@@ -38,25 +41,31 @@ export async function predict(
   const progress = new Progress(checkVerbose("predict", o.verbose ?? 0), o.stream);
   const callbacks = new CallbackList("predict", listOf("predict", o.callbacks));
   const signal = checkSignal("predict", o.signal);
-  const inputs = trainer.readInputs("predict", x);
-  const rows = inputs[0]!.shape[0]!;
-  const steps = Math.ceil(rows / batchSize);
+  const limit = o.steps === undefined ? undefined : checkInteger("predict", "steps", o.steps, 1);
+  if (isSource(x)) refuse("predict", { batchSize: o.batchSize });
+  const { batches, steps, rows } = isSource(x)
+    ? fromSource(trainer, x, limit)
+    : fromArrays(trainer.readInputs("predict", x), batchSize, limit);
   const { model } = trainer;
   callbacks.setModel(model, { epochs: 1, steps, samples: rows, metrics: new Map() });
   await callbacks.call("onPredictBegin", {});
   progress.begin("Predict", steps, rows);
   const parts: Tensor[][] = [];
-  for (let step = 0; step < Math.max(1, steps); step++) {
+  let step = -1;
+  for await (const batch of batches) {
+    step++;
     if (signal?.aborted) throw aborted("predict", signal.reason);
     const begun = callbacks.call("onPredictBatchBegin", step, {});
     if (begun) await begun;
-    const batch = batchOf(inputs, step * batchSize, batchSize);
     parts.push(await trainer.predictor(batch).run(batch, { signal }));
     if (progress.isDue()) progress.update(step + 1, {});
     const ended = callbacks.call("onPredictBatchEnd", step, {});
     if (ended) await ended;
   }
-  progress.end({});
+  if (parts.length === 0) {
+    throw new MyelinError("INVALID_DATA", "predict: expected batches, got none");
+  }
+  progress.end({}, step + 1);
   await callbacks.call("onPredictEnd", {});
   return pack(joined(parts), model.outputLayout);
 }
@@ -65,6 +74,37 @@ export async function predict(
 export function predictSync(trainer: Trainer, x: unknown): Nest<Tensor> {
   const inputs = trainer.readInputs("predictSync", x);
   return pack(trainer.predictor(inputs).runSync(inputs), trainer.model.outputLayout);
+}
+
+interface Batches {
+  readonly batches: Iterable<readonly Tensor[]> | AsyncIterable<readonly Tensor[]>;
+  readonly steps: number | undefined;
+  readonly rows: number | undefined;
+}
+
+function fromArrays(inputs: readonly Tensor[], batchSize: number, limit = Number.POSITIVE_INFINITY): Batches {
+  const rows = inputs[0]!.shape[0]!;
+  const steps = Math.max(1, Math.min(limit, Math.ceil(rows / batchSize)));
+  const batches = (function* () {
+    for (let step = 0; step < steps; step++) yield batchOf(inputs, step * batchSize, batchSize);
+  })();
+  return { batches, steps, rows };
+}
+
+function fromSource(trainer: Trainer, source: BatchSource<unknown>, limit?: number): Batches {
+  const batches = (async function* () {
+    const iterator = iterate("predict", source);
+    try {
+      for (let step = 0; step !== limit; step++) {
+        const { done, value } = await iterator.next();
+        if (done) return;
+        yield trainer.readInputs(`predict: batch ${step}`, readBatchInputs(value));
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+  return { batches, steps: limit ?? knownSteps(source), rows: undefined };
 }
 
 function batchOf(inputs: readonly Tensor[], from: number, batchSize: number): readonly Tensor[] {

@@ -26,7 +26,7 @@ export class Progress {
   private readonly stream: ProgressStream | undefined;
   private readonly now: () => number;
   private title = "";
-  private steps = 0;
+  private steps: number | undefined = 0;
   private samplesPerStep = 0;
   private startedAt = 0;
   private drawnAt = 0;
@@ -44,12 +44,15 @@ export class Progress {
     this.live = level === 1 && stream?.isTTY === true;
   }
 
-  /** @param samples rows that all steps together handle */
-  begin(title: string, steps: number, samples: number): void {
+  /**
+   * @param steps undefined while nobody knows how many there will be
+   * @param samples rows that all steps together handle
+   */
+  begin(title: string, steps: number | undefined, samples: number | undefined): void {
     if (!this.active) return;
     this.title = title;
     this.steps = steps;
-    this.samplesPerStep = samples / Math.max(1, steps);
+    this.samplesPerStep = (samples ?? 0) / Math.max(1, steps ?? 1);
     this.startedAt = this.now();
     this.drawnAt = this.startedAt;
   }
@@ -67,7 +70,7 @@ export class Progress {
   }
 
   /** Draws the final line and leaves it. */
-  end(logs: Logs, done = this.steps): void {
+  end(logs: Logs, done = this.steps ?? 0): void {
     if (!this.active) return;
     const line = this.compose(done, logs, false);
     if (this.live) this.draw(line, "\n");
@@ -92,11 +95,12 @@ export class Progress {
     const seconds = (this.now() - this.startedAt) / 1000;
     const rate = seconds > 0 ? (done * this.samplesPerStep) / seconds : 0;
     const parts: { text: string; rank: number }[] = [{ text: this.title, rank: 9 }];
-    if (isRunning) parts.push({ text: bar(done / Math.max(1, this.steps)), rank: 2 });
-    parts.push({ text: `${done}/${this.steps}`, rank: 5 });
+    const { steps } = this;
+    if (isRunning && steps) parts.push({ text: bar(done / Math.max(1, steps)), rank: 2 });
+    parts.push({ text: isRunning && !steps ? `${done}` : `${done}/${steps ?? done}`, rank: 5 });
     parts.push({ text: duration(seconds), rank: isRunning ? 1 : 3 });
-    if (isRunning && done > 0)
-      parts.push({ text: `ETA ${duration((seconds / done) * (this.steps - done))}`, rank: 4 });
+    if (isRunning && done > 0 && steps)
+      parts.push({ text: `ETA ${duration((seconds / done) * Math.max(0, steps - done))}`, rank: 4 });
     if (rate > 0) parts.push({ text: `${short(rate)} samples/s`, rank: 1.5 });
     for (const name in logs)
       parts.push({ text: `${name} ${value(logs[name]!)}`, rank: name === "loss" ? 8 : 6 });

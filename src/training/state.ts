@@ -73,10 +73,10 @@ function namedState(trainer: Trainer, optimizer: Optimizer): [name: string, vari
 }
 
 /** Losses and metrics as JSON can hold them; null when something in them is code. */
-function saved({ loss, metrics, lossWeights }: ObjectiveOptions): object | null {
+function saved({ loss, metrics, weightedMetrics, lossWeights }: ObjectiveOptions): object | null {
   let isCode = false;
   const each = (nest: unknown, config: (one: never) => unknown): unknown => {
-    if (nest === undefined || typeof nest === "string") return nest;
+    if (nest == null || typeof nest === "string") return nest;
     if (Array.isArray(nest)) return nest.map((one) => each(one, config));
     if (isRecord(nest)) {
       return Object.fromEntries(Object.entries(nest).map(([name, one]) => [name, each(one, config)]));
@@ -86,8 +86,9 @@ function saved({ loss, metrics, lossWeights }: ObjectiveOptions): object | null 
     return made;
   };
   const losses = each(loss, (l: LossLike) => getLoss(l).getConfig());
-  const measures = each(metrics, (m: MetricLike) => getMetric(m).getConfig());
-  return isCode ? null : { loss: losses, metrics: measures, lossWeights };
+  const measured = (nest: unknown) => each(nest, (m: MetricLike) => getMetric(m).getConfig());
+  const measures = { metrics: measured(metrics), weightedMetrics: measured(weightedMetrics) };
+  return isCode ? null : { loss: losses, ...measures, lossWeights };
 }
 
 /** A record of things by output name, as against one saved config. */

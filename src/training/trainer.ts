@@ -16,11 +16,23 @@ import { SymbolicTensor } from "../layers/symbolic.ts";
 import type { Model } from "../models/model.ts";
 import { get as getOptimizer, type Optimizer, type OptimizerLike } from "../optimizers/index.ts";
 import type { Logs } from "./callbacks.ts";
-import { checkNumbers, type DataSet, type Port, readInputs, readTargets } from "./data.ts";
+import {
+  type Batch,
+  checkNumbers,
+  type DataSet,
+  type Port,
+  partsOf,
+  readInputs,
+  readTargets,
+  withParts,
+} from "./data.ts";
 import type { History } from "./history.ts";
 import { Pass, type StepFunction, typesOf } from "./pass.ts";
 import { checkObjective, type Objective, type ObjectiveOptions, resolveObjective, score } from "./plan.ts";
+import { type BatchSource, readBatch } from "./source.ts";
+import { StreamPass } from "./stream-pass.ts";
 import { Ledger } from "./totals.ts";
+import { classWeights, readWeights } from "./weights.ts";
 
 export interface CompileOptions extends ObjectiveOptions {
   /** A name ("sgd", "adam", "adamW", "rmsprop") or an optimizer. Default "rmsprop", as in Keras. */
@@ -29,7 +41,7 @@ export interface CompileOptions extends ObjectiveOptions {
   engine?: EngineName | Engine;
 }
 
-const COMPILE_OPTIONS = ["optimizer", "loss", "metrics", "lossWeights", "engine"] as const;
+const COMPILE_OPTIONS = ["optimizer", "loss", "metrics", "weightedMetrics", "lossWeights", "engine"] as const;
 
 /** Programs of single batches and predictions kept per model: one per shape seen lately. */
 const MAX_PROGRAMS = 64;
@@ -40,6 +52,17 @@ const KEEP_BYTES = 64 * 2 ** 20;
 
 /** Idle evaluation passes kept: one for validation, one for test data. */
 const MAX_TEST_PASSES = 2;
+
+/** How much rows count, as given to fit and its relatives. */
+export interface Weighting {
+  readonly sampleWeight?: unknown;
+  readonly classWeight?: unknown;
+}
+
+export interface StreamUse {
+  readonly limit?: number;
+  readonly classWeight?: unknown;
+}
 
 /** A pass, what it is good for, and the size of its data. */
 export interface KeptPass {
@@ -199,13 +222,21 @@ export class Trainer {
   }
 
   /** Inputs and targets, shapes checked; numbers are checked by `checkNumbers`. */
-  readData(where: string, x: unknown, y: unknown): DataSet {
+  readData(where: string, x: unknown, y: unknown, weighting: Weighting = {}): DataSet {
     const inputs = this.readInputs(where, x);
     const rows = inputs[0]!.shape[0]!;
     if (rows === 0) throw new MyelinError("INVALID_DATA", `${where}: expected at least one row, got none`);
     const { losses } = this.objectiveFor();
     const targets = readTargets(`${where}: y`, y, this.ports.outputs, losses, rows);
-    return { rows, inputs, targets };
+    const { sampleWeight, classWeight } = weighting;
+    if (classWeight !== undefined && sampleWeight != null) {
+      throw new MyelinError("INVALID_OPTION", `${where}: expected sampleWeight or classWeight, got both`);
+    }
+    const weights =
+      classWeight === undefined
+        ? readWeights(`${where}: sampleWeight`, sampleWeight, this.ports.outputs, targets)
+        : classWeights(where, classWeight, targets);
+    return { rows, inputs, targets, weights };
   }
 
   numbers(where: string, set: DataSet): Generator<void> {
@@ -219,23 +250,22 @@ export class Trainer {
 
   // ---- steps
 
-  private readonly trainStep: StepFunction = (inputs, targets, rows) => {
+  private readonly trainStep: StepFunction = (batch, rows) => {
     const { model } = this;
     const variables = model.trainableWeights;
     const parameters = variables.map(readVariable);
-    const { loss, tracked } = this.forward(inputs, targets, rows, true);
+    const { loss, tracked } = this.forward(batch, rows, true);
     const gradients = backward([loss], [undefined], parameters);
     this.compiled!.optimizer.apply(gradients, variables);
     return tracked;
   };
 
-  private readonly testStep: StepFunction = (inputs, targets, rows) =>
-    this.forward(inputs, targets, rows, false).tracked;
+  private readonly testStep: StepFunction = (batch, rows) => this.forward(batch, rows, false).tracked;
 
   /** Inside a trace. */
-  forward(inputs: readonly Value[], targets: readonly Value[], rows: number, training: boolean) {
-    const predictions = this.model.callFlat(inputs, { training });
-    return score(this.objectiveFor(), this.ports.outputs, targets, predictions, rows);
+  forward(batch: Batch<Value>, rows: number, training: boolean) {
+    const predictions = this.model.callFlat(batch.inputs, { training });
+    return score(this.objectiveFor(), this.ports.outputs, batch, predictions, rows);
   }
 
   // ---- Programs
@@ -263,6 +293,19 @@ export class Trainer {
     return { key, pass, bytes: bytesOf(set) };
   }
 
+  /** A pass over batches from a source; the caller closes it. */
+  streamPass(kind: "train" | "test", name: string, source: BatchSource<unknown>, o: StreamUse): StreamPass {
+    const read = (where: string, batch: unknown) => {
+      const { x, y, sampleWeight } = readBatch(where, batch);
+      const set = this.readData(where, x, y, { sampleWeight, classWeight: o.classWeight });
+      for (const _ of this.numbers(where, set));
+      return set;
+    };
+    const [step, steady] =
+      kind === "train" ? [this.trainStep, undefined] : [this.testStep, this.model.weights];
+    return new StreamPass(source, { name, engine: this.engine, step, steady, read, limit: o.limit });
+  }
+
   /** Keeps a pass for the next data of the same types; its data stays in memory only when it is not large. */
   giveBack(kind: "train" | "test", kept: KeptPass): void {
     if (kept.bytes > KEEP_BYTES) kept.pass.unload();
@@ -276,13 +319,11 @@ export class Trainer {
   /** One batch, trained or tested on. */
   async runBatch(kind: "train" | "test", set: DataSet): Promise<Logs> {
     const { engine } = this;
-    const args = [...set.inputs, ...set.targets];
+    const args = partsOf(set);
     const { built, ledger } = this.keptProgram(`${kind} ${typesOf(set)}`, engine, () => {
       const ledger = new Ledger();
       const step = kind === "train" ? this.trainStep : this.testStep;
-      const inputs = set.inputs.length;
-      const fn = (...values: Value[]) =>
-        ledger.amounts(step(values.slice(0, inputs), values.slice(inputs), set.rows));
+      const fn = (...values: Value[]) => ledger.amounts(step(withParts(set, values), set.rows));
       const steady = kind === "test" ? this.model.weights : [];
       return { built: build(fn, args.map(typeOf), { engine, name: `${kind}OnBatch`, steady }), ledger };
     }) as BatchProgram;
@@ -325,7 +366,7 @@ export class Trainer {
 const typeOf = (t: Tensor): TensorType => ({ shape: t.shape, dtype: t.dtype });
 
 function bytesOf(set: DataSet): number {
-  return [...set.inputs, ...set.targets].reduce((sum, t) => sum + t.data.byteLength, 0);
+  return partsOf(set).reduce((sum, t) => sum + t.data.byteLength, 0);
 }
 
 /** Which model an optimizer was compiled into. */

@@ -1,0 +1,81 @@
+// Batches that come one after another instead of whole arrays: a Dataset, a generator, any iterable. Here they are told
+// apart from arrays, taken apart, and gone over.
+
+import { describe, MyelinError } from "../core/errors.ts";
+import { Tensor } from "../core/tensor.ts";
+import type { DataLike } from "./data.ts";
+
+/** What a source gives: x and y of one batch as fit takes arrays, and maybe the weights of its rows. */
+export type BatchLike =
+  | readonly [x: DataLike, y: DataLike]
+  | readonly [x: DataLike, y: DataLike, sampleWeight: DataLike]
+  | { readonly x: DataLike; readonly y?: DataLike; readonly sampleWeight?: DataLike };
+
+/**
+ * Batches for fit, evaluate or predict: a `Dataset`, an iterable, an async one, or a function that makes one for each
+ * pass. A generator object lasts one pass only.
+ */
+export type BatchSource<B = BatchLike> =
+  | Iterable<B>
+  | AsyncIterable<B>
+  | (() => Iterable<B> | AsyncIterable<B>);
+
+/** Anything that can be gone over and is no array, Tensor or typed array. */
+export function isSource(x: unknown): x is BatchSource<unknown> {
+  if (typeof x === "function") return true;
+  if (typeof x !== "object" || x === null || Array.isArray(x) || x instanceof Tensor) return false;
+  return !ArrayBuffer.isView(x) && (Symbol.asyncIterator in x || Symbol.iterator in x);
+}
+
+/** One pass over a source. */
+export function iterate(where: string, source: BatchSource<unknown>): AsyncIterator<unknown> {
+  const made = typeof source === "function" ? source() : source;
+  if (typeof made === "function" || !isSource(made)) {
+    throw new MyelinError(
+      "INVALID_DATA",
+      `${where}: expected the function to make an iterable of batches, got ${describe(made)}`,
+    );
+  }
+  if (Symbol.asyncIterator in made) return made[Symbol.asyncIterator]();
+  return (async function* () {
+    yield* made as Iterable<unknown>;
+  })();
+}
+
+/** How many batches a pass has, where the source says so. */
+export function knownSteps(source: BatchSource<unknown>): number | undefined {
+  const { cardinality } = source as { cardinality?: unknown };
+  return typeof cardinality === "number" && Number.isFinite(cardinality) ? cardinality : undefined;
+}
+
+export interface BatchParts {
+  readonly x: unknown;
+  readonly y: unknown;
+  readonly sampleWeight: unknown;
+}
+
+/** A batch as `[x, y]`, `[x, y, sampleWeight]` or a record. */
+export function readBatch(where: string, batch: unknown): BatchParts {
+  if (Array.isArray(batch) && (batch.length === 2 || batch.length === 3)) {
+    return { x: batch[0], y: batch[1], sampleWeight: batch[2] };
+  }
+  if (isRecord(batch) && "x" in batch && "y" in batch) {
+    return { x: batch.x, y: batch.y, sampleWeight: batch.sampleWeight };
+  }
+  throw new MyelinError(
+    "INVALID_DATA",
+    `${where}: expected [x, y], [x, y, sampleWeight] or { x, y, sampleWeight }, got ${describe(batch)}`,
+  );
+}
+
+/** The inputs of a batch for predict: x alone, or the x of what fit takes. */
+export function readBatchInputs(batch: unknown): unknown {
+  if (isRecord(batch) && "x" in batch) return batch.x;
+  const first: unknown = Array.isArray(batch) ? batch[0] : undefined;
+  const isTuple = typeof first === "object" && first !== null && !Array.isArray(first);
+  return isTuple ? first : batch;
+}
+
+function isRecord(x: unknown): x is Record<string, unknown> {
+  return typeof x === "object" && x !== null && !Array.isArray(x) && !(x instanceof Tensor);
+}
