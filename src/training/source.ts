@@ -30,13 +30,13 @@ export function isSource(x: unknown): x is BatchSource<unknown> {
 /** One pass over a source. */
 export function iterate(where: string, source: BatchSource<unknown>): AsyncIterator<unknown> {
   const made = typeof source === "function" ? source() : source;
-  if (typeof made === "function" || !isSource(made)) {
+  if (!Array.isArray(made) && (typeof made === "function" || !isSource(made))) {
     throw new MyelinError(
       "INVALID_DATA",
       `${where}: expected the function to make an iterable of batches, got ${describe(made)}`,
     );
   }
-  if (Symbol.asyncIterator in made) return made[Symbol.asyncIterator]();
+  if (Symbol.asyncIterator in made) return (made as AsyncIterable<unknown>)[Symbol.asyncIterator]();
   return (async function* () {
     yield* made as Iterable<unknown>;
   })();
