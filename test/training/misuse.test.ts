@@ -105,7 +105,11 @@ describe("options of fit", () => {
     await refuse({ epochs: 1.5 }, "got 1.5");
     await refuse({ batchSize: 0 }, "fit: expected batchSize to be an integer of at least 1, got 0");
     await refuse({ validationSplit: 1 }, "fit: expected validationSplit to be a number in [0, 1), got 1");
-    await refuse({ validationData: [XOR.x] }, "fit: expected validationData to be [x, y] or { x, y }");
+    await expectFailure(
+      () => model.fit(XOR.x, XOR.y, { validationData: [XOR.x] as never }),
+      "INVALID_DATA",
+      "fit: validationData: expected [x, y]",
+    );
     await refuse({ validationFreq: 0 }, "expected validationFreq to be an integer of at least 1, got 0");
     await refuse({ shuffle: "batch" }, 'fit: expected shuffle to be true or false, got "batch"');
     await refuse({ seed: 0.5 }, "fit: expected seed to be an integer of at least 0, got 0.5");
