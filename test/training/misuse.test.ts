@@ -122,9 +122,9 @@ describe("options of fit", () => {
       'evaluate: unknown option "batch"; known: batchSize',
     );
     await expectFailure(
-      () => model.predict(XOR.x, { steps: 3 } as never),
+      () => model.predict(XOR.x, { stepz: 3 } as never),
       "INVALID_OPTION",
-      'predict: unknown option "steps"',
+      'predict: unknown option "stepz"; did you mean "steps"?',
     );
     await model.fit(XOR.x, XOR.y);
   });
