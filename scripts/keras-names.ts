@@ -74,7 +74,7 @@ export const GROUPS: readonly Group[] = [
     notes: {
       BatchNormalization: {
         as: "layers.batchNormalization",
-        differs: "without batch renormalization (`renorm`) and `synchronized`",
+        differs: "`synchronized` is false: one machine trains a model",
       },
     },
   },

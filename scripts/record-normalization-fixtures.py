@@ -67,9 +67,21 @@ LAYERS = [
 ]
 
 
+RENORM = [
+    ("batchNormalization", {"renorm": True}, layers.BatchNormalization(renorm=True), x56),
+    (
+        "batchNormalization",
+        {"renorm": True, "renormClipping": {"rmin": 0.5, "rmax": 1.25, "dmax": 0.375}, "renormMomentum": 0.7, "scale": False},
+        layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 0.5, "rmax": 1.25, "dmax": 0.375}, renorm_momentum=0.7, scale=False),
+        image,
+    ),
+    ("batchNormalization", {"renorm": True, "momentum": 0.7}, layers.BatchNormalization(renorm=True, momentum=0.7), x345, MASK),
+]
+
+
 def record(factory, options, layer, x, mask=None):
     layer.build(x.shape)
-    layer.set_weights([positive(w) if "variance" in w.name or "gamma" in w.name else draw(*w.shape) for w in layer.weights])
+    layer.set_weights([positive(w) if any(n in w.name for n in ("variance", "gamma", "stddev")) else draw(*w.shape) for w in layer.weights])
     before = [plain(w) for w in layer.weights]
     training = {"training": True} if layer_takes_training(layer) else {}
     if mask is not None:
@@ -121,7 +133,7 @@ def train(factory, options, layer):
     """Ten Adam steps of dense, the layer, dense on one batch; then a prediction, which uses moving statistics."""
     x, y = draw(8, 3), draw(8, 2)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(6, activation="tanh"), layer, layers.Dense(2)])
-    model.set_weights([positive(w) if "variance" in w.name or "gamma" in w.name else draw(*w.shape) / 2 for w in model.weights])
+    model.set_weights([positive(w) if any(n in w.name for n in ("variance", "gamma", "stddev")) else draw(*w.shape) / 2 for w in model.weights])
     before = [plain(w) for w in model.weights]
     model.compile(optimizer=keras.optimizers.Adam(learning_rate=0.02), loss="mse")
     losses = [float(model.train_on_batch(x, y)) for _ in range(10)]
@@ -142,4 +154,5 @@ result = {
     "layers": [record(*case) for case in LAYERS],
     "runs": [train(*case) for case in RUNS],
 }
+result["layers"] += [record(*case) for case in RENORM]
 (OUT / "normalization.json").write_text(json.dumps(result) + "\n")

@@ -9,6 +9,13 @@ import type { Variable } from "../graph/variable.ts";
 import type { Initializer, InitializerLike } from "../initializers/initializer.ts";
 import { resolveInitializer, serializeInitializer } from "../initializers/resolve.ts";
 import * as ops from "../ops/index.ts";
+import {
+  checkRenormClipping,
+  correction,
+  moveRenorm,
+  type RenormClipping,
+  rootOf,
+} from "./batch-renormalization.ts";
 import { type CallContext, LAYER_OPTIONS } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import {
@@ -34,8 +41,12 @@ export interface BatchNormalizationOptions extends ScaleAndCenterOptions {
   movingVarianceInitializer?: InitializerLike;
   /** Statistics over several machines: only false, the default, is possible here. */
   synchronized?: false;
-  /** Batch renormalization: only false, the default, is possible here. */
-  renorm?: false;
+  /** Batch renormalization (Ioffe, 2017): corrects the batch's statistics towards moving ones. Default false. */
+  renorm?: boolean;
+  /** Bounds of that correction. Default: none. */
+  renormClipping?: RenormClipping | null;
+  /** Share of the old average that a training step keeps, of the statistics it corrects towards. Default 0.99. */
+  renormMomentum?: number;
 }
 
 const BATCH_NORMALIZATION_OPTIONS = [
@@ -48,12 +59,17 @@ const BATCH_NORMALIZATION_OPTIONS = [
   "movingVarianceInitializer",
   "synchronized",
   "renorm",
+  "renormClipping",
+  "renormMomentum",
 ] as const;
 
 /** What Keras adds to numbers of unmasked elements. */
 const KERAS_EPSILON = 1e-7;
 
-/** Weights: gamma, beta, moving_mean and moving_variance, each of the size of the axis; the last two are not trained. */
+/**
+ * Weights: gamma, beta, moving_mean and moving_variance, each of the size of the axis, the last two not trained; with
+ * `renorm` also moving_stddev, renorm_mean and renorm_stddev.
+ */
 export class BatchNormalization extends UnaryLayer {
   static readonly className = "BatchNormalization";
   override supportsMasking = true;
@@ -64,6 +80,12 @@ export class BatchNormalization extends UnaryLayer {
   beta: Variable | undefined;
   movingMean!: Variable;
   movingVariance!: Variable;
+  readonly renorm: boolean;
+  readonly renormClipping: RenormClipping;
+  readonly renormMomentum: number;
+  movingStddev: Variable | undefined;
+  renormMean: Variable | undefined;
+  renormStddev: Variable | undefined;
   private readonly weightOptions: ScaleAndCenter;
   private readonly movingMeanInitializer: Initializer;
   private readonly movingVarianceInitializer: Initializer;
@@ -86,11 +108,20 @@ export class BatchNormalization extends UnaryLayer {
       resolveInitializer(where, name, given[name] ?? byDefault);
     this.movingMeanInitializer = initializer("movingMeanInitializer", "zeros");
     this.movingVarianceInitializer = initializer("movingVarianceInitializer", "ones");
-    for (const name of ["synchronized", "renorm"] as const) {
-      if (!checkBoolean(where, name, given[name] ?? false)) continue;
+    this.renorm = checkBoolean(where, "renorm", given.renorm ?? false);
+    this.renormClipping = checkRenormClipping(where, given.renormClipping);
+    const { renormMomentum = 0.99 } = given;
+    this.renormMomentum = checkNumber(
+      where,
+      "renormMomentum",
+      renormMomentum,
+      "in [0, 1]",
+      (m) => m >= 0 && m <= 1,
+    );
+    if (checkBoolean(where, "synchronized", given.synchronized ?? false)) {
       throw new MyelinError(
         "INVALID_OPTION",
-        `${where}: expected ${name} to be false, the only value there is so far, got true`,
+        `${where}: expected synchronized to be false, the only value there is so far, got true`,
       );
     }
   }
@@ -112,6 +143,12 @@ export class BatchNormalization extends UnaryLayer {
       name: "moving_variance",
       initializer: this.movingVarianceInitializer,
     });
+    if (!this.renorm) return;
+    const deviation = rootOf(this.movingVarianceInitializer);
+    this.movingStddev = this.addWeight({ ...fixed, name: "moving_stddev", initializer: deviation });
+    const { movingMeanInitializer: initializer } = this;
+    this.renormMean = this.addWeight({ ...fixed, name: "renorm_mean", initializer });
+    this.renormStddev = this.addWeight({ ...fixed, name: "renorm_stddev", initializer: deviation });
   }
 
   /** A layer that is not trainable computes as outside of training, as in Keras. */
@@ -140,6 +177,10 @@ export class BatchNormalization extends UnaryLayer {
 
   private onBatch(x: Value, axis: number): Value {
     const { gamma, beta, epsilon } = this;
+    if (this.renorm) {
+      const { y, mean, variance } = ops.batchNorm(x, { axis, epsilon });
+      return this.corrected(y, mean, variance, axis);
+    }
     const { y, mean, variance } = ops.batchNorm(x, { axis, gamma, beta, epsilon });
     this.move(this.movingMean, mean);
     this.move(this.movingVariance, variance);
@@ -151,6 +192,20 @@ export class BatchNormalization extends UnaryLayer {
     ops.assign(average, ops.add(ops.multiply(average, momentum), ops.multiply(value, 1 - momentum)));
   }
 
+  /** What renormalization makes of x normalised by the batch's statistics, which it also takes in. */
+  private corrected(normalized: Value, mean: Value, variance: Value, axis: number): Value {
+    const { movingStddev, renormMean, renormStddev } = this;
+    const state = { movingStddev: movingStddev!, renormMean: renormMean!, renormStddev: renormStddev! };
+    const { r, d } = correction(mean, variance, state, this.epsilon, this.renormClipping);
+    const scale = this.gamma ? ops.multiply(r, this.gamma) : r;
+    const lift = this.gamma ? ops.multiply(d, this.gamma) : d;
+    const shift = this.beta ? ops.add(lift, this.beta) : lift;
+    ops.assign(this.movingVariance, moveRenorm(mean, variance, state, this));
+    this.move(this.movingMean, mean);
+    const along = (v: Value) => alongAxis(v, axis, normalized.rank);
+    return ops.add(ops.multiply(normalized, along(scale)), along(shift));
+  }
+
   /** Statistics of the elements whose steps count. */
   private onMasked(x: Value, axis: number, mask: Value): Value {
     const over = { axis: x.shape.flatMap((_, i) => (i === axis ? [] : [i])), keepDims: true };
@@ -159,8 +214,13 @@ export class BatchNormalization extends UnaryLayer {
     const mean = ops.divide(ops.sum(ops.where(counts, x, 0), over), count);
     const distance = ops.where(counts, ops.subtract(x, mean), 0);
     const variance = ops.divide(ops.sum(ops.square(distance), over), count);
-    this.move(this.movingMean, ops.reshape(mean, this.movingMean.shape));
-    this.move(this.movingVariance, ops.reshape(variance, this.movingMean.shape));
+    const [flatMean, flatVariance] = [mean, variance].map((v) => ops.reshape(v, this.movingMean.shape));
+    if (this.renorm) {
+      const normalized = ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, this.epsilon)));
+      return this.corrected(normalized, flatMean!, flatVariance!, axis);
+    }
+    this.move(this.movingMean, flatMean!);
+    this.move(this.movingVariance, flatVariance!);
     return this.onStatistics(x, mean, variance, axis);
   }
 
@@ -184,7 +244,9 @@ export class BatchNormalization extends UnaryLayer {
       movingMeanInitializer: serializeInitializer(this.movingMeanInitializer),
       movingVarianceInitializer: serializeInitializer(this.movingVarianceInitializer),
       synchronized: false,
-      renorm: false,
+      renorm: this.renorm,
+      renormClipping: this.renormClipping,
+      renormMomentum: this.renormMomentum,
     };
   }
 }

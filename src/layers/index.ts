@@ -4,6 +4,7 @@ export * from "./activation.ts";
 export * from "./attention.ts";
 export type { AttentionCallOptions, AttentionContext, AttentionInputs } from "./attention-base.ts";
 export * from "./batch-normalization.ts";
+export type { RenormClipping } from "./batch-renormalization.ts";
 export * from "./bidirectional.ts";
 export * from "./conv.ts";
 export * from "./conv-lstm.ts";

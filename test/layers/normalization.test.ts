@@ -166,8 +166,16 @@ describe("refused", () => {
       "batchNormalization: expected synchronized to be false",
     ],
     [
-      () => layers.batchNormalization({ renorm: true as never }),
-      "batchNormalization: expected renorm to be false",
+      () => layers.batchNormalization({ renormClipping: { rmin: 2, rmax: 1 } }),
+      "batchNormalization, renormClipping: expected rmax to be a number above rmin, got 1",
+    ],
+    [
+      () => layers.batchNormalization({ renormClipping: { max: 1 } as never }),
+      'batchNormalization, renormClipping: unknown option "max"',
+    ],
+    [
+      () => layers.batchNormalization({ renormMomentum: 2 }),
+      "batchNormalization: expected renormMomentum to be a number in [0, 1], got 2",
     ],
     [
       () => layers.batchNormalization({ momentum: 2 }),
