@@ -30,8 +30,9 @@ export function entriesOf({ namespaces, names, notes = {} }: Group): Entry[] {
   if (wrong.length > 0) throw new Error(`keras-names.ts: notes on names that are not listed: ${wrong}`);
   return names.split(/\s+/).map((name): Entry => {
     const { as, differs, notApplicable } = notes[name] ?? {};
-    if (notApplicable) return { name, status: "not applicable", why: notApplicable };
-    const path = as ?? namespaces.map((space) => find(space, name)).find((p) => p !== undefined);
+    const found = namespaces.map((space) => find(space, name)).find((p) => p !== undefined);
+    if (notApplicable && found === undefined) return { name, status: "not applicable", why: notApplicable };
+    const path = as ?? found;
     if (path === undefined || lookUp(path) === undefined) return { name, status: "no" };
     return { name, status: differs ? "different" : "yes", path, why: differs };
   });

@@ -176,7 +176,7 @@ export const GROUPS: readonly Group[] = [
   },
   {
     title: "Models",
-    namespaces: ["", "Model.prototype"],
+    namespaces: ["Model.prototype", ""],
     names: `Model Sequential clone_model load_model save_model model_from_json compile fit evaluate predict train_on_batch
       test_on_batch predict_on_batch summary save save_weights load_weights get_layer get_config to_json export quantize`,
     notes: {

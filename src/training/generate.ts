@@ -181,6 +181,9 @@ function integer(name: string): Variable {
   return new Variable([], "int32", { name, trainable: false });
 }
 
+/** Writers kept for the next text; each holds a cache and Programs. */
+const MAX_IDLE = 4;
+
 /** Writers that are not at work, by model. */
 const idle = new WeakMap<Gpt, Writer[]>();
 
@@ -221,7 +224,7 @@ export async function generate(model: Gpt, prompt: TensorLike, options?: Generat
       if (isDone) break;
     }
   } finally {
-    idle.set(model, [...(idle.get(model) ?? []), writer]);
+    idle.set(model, [writer, ...(idle.get(model) ?? [])].slice(0, MAX_IDLE));
   }
   if (stopToken !== null) endAt(rows, begun, stopToken);
   const result = tensorOf(rows);
