@@ -30,8 +30,6 @@ export interface TransformerClassifierOptions extends SequenceClassifierOptions,
   normalization?: "pre" | "post";
   /** Epsilon of normalisation. Default 1e-3. */
   epsilon?: number;
-  /** How a sequence becomes one vector: "mean" (default, of the steps that count), "max", or the "first" step's. */
-  pooling?: "mean" | "max" | "first";
 }
 
 const OPTIONS = [
@@ -40,12 +38,11 @@ const OPTIONS = [
   "sequenceLength",
   "normalization",
   "epsilon",
-  "pooling",
 ] as const;
 
 /**
- * Classes of sequences: tokens int32 [batch, steps] or vectors [batch, steps, features] -> [batch, classes]; without a top
- * the vectors of all steps [batch, steps, width].
+ * Classes of sequences: tokens int32 [batch, steps] or vectors [batch, steps, features] -> [batch, classes], by the mean of the
+ * steps that count; without a top the vectors of all steps [batch, steps, width].
  * @throws INVALID_OPTION
  * @example const m = applications.transformerClassifier({ vocabularySize: 5000, sequenceLength: 64, width: 64, classes: 2 });
  */
@@ -55,7 +52,6 @@ export function transformerClassifier(options: TransformerClassifierOptions): Mo
   const o = checkTransformer(where, given, { blocks: 2, dropout: 0.1 });
   const preNorm = checkOneOf(where, "normalization", given.normalization ?? "pre", ["pre", "post"]) === "pre";
   const epsilon = checkNumber(where, "epsilon", given.epsilon ?? 1e-3, "greater than 0", (x) => x > 0);
-  const pooling = checkOneOf(where, "pooling", given.pooling ?? "mean", ["mean", "max", "first"]);
   const includeTop = checkBoolean(where, "includeTop", given.includeTop ?? true);
   const steps = given.vocabularySize === undefined ? given.inputShape?.[0] : given.sequenceLength;
   const name = given.vocabularySize === undefined ? "the steps of inputShape" : "sequenceLength";
@@ -71,11 +67,7 @@ export function transformerClassifier(options: TransformerClassifierOptions): Mo
   }
   if (preNorm) x = norm("final_norm").apply(x);
   if (!includeTop) return finish(inputs, x, "transformerClassifier", given);
-  if (pooling === "mean") x = layers.globalAveragePooling1d({ name: "pool" }).apply(x);
-  else if (pooling === "max") x = layers.globalMaxPooling1d({ name: "pool" }).apply(x);
-  else
-    x = layers
-      .flatten()
-      .apply(layers.cropping1d({ cropping: [0, sequenceLength - 1], name: "pool" }).apply(x));
+  // The mean of the steps that count.
+  x = layers.globalAveragePooling1d({ name: "pool" }).apply(x);
   return finish(inputs, classify(where, x, given), "transformerClassifier", given);
 }
