@@ -1,10 +1,14 @@
 // How a GPT writes: equal to predicting the whole text anew for each token, seeded, within and beyond its window.
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Tensor, tensor } from "../../src/core/tensor.ts";
 import "../../src/training/index.ts";
-import { applications } from "../../src/models/index.ts";
+import { applications, loadModel, modelFromJSON } from "../../src/models/index.ts";
 import { availableEngines } from "../helpers/engines.ts";
+import { thrown } from "../helpers/thrown.ts";
 
 const make = (options: Partial<Parameters<typeof applications.gpt>[0]> = {}) => {
   const m = applications.gpt({
@@ -134,6 +138,23 @@ describe.each(availableEngines().map((e) => [e.name, e] as const))("generate on 
     });
     expect((await m.generate([1], { maxNewTokens: 0 })).data).toEqual(Int32Array.of(1));
   });
+});
+
+test("a saved one writes on; a file cannot ask for endless blocks", async () => {
+  const m = make();
+  const folder = await mkdtemp(join(tmpdir(), "myelin-gpt-"));
+  try {
+    await m.save(folder);
+    const again = (await loadModel(folder)) as applications.Gpt;
+    const options = { maxNewTokens: 12, seed: 4, topP: 0.8 };
+    expect((await again.generate([3], options)).data).toEqual((await m.generate([3], options)).data);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const { className, config } = m.toJSON();
+  expect(thrown(() => modelFromJSON({ className, config: { ...config, blocks: 1e9 } })).message).toBe(
+    'gpt "gpt": expected blocks to be an integer from 1 to 1024, got 1000000000',
+  );
 });
 
 test("wrong prompts and options say what was expected", async () => {

@@ -31,6 +31,9 @@ export const TRANSFORMER_OPTIONS = [
   "activation",
 ] as const;
 
+/** A guard against hostile files, which may ask for any number. */
+const MOST_BLOCKS = 1024;
+
 export type CheckedTransformer = Required<TransformerOptions>;
 
 export function checkTransformer(
@@ -49,7 +52,7 @@ export function checkTransformer(
   return {
     width,
     heads,
-    blocks: checkInteger(where, "blocks", o.blocks ?? byDefault.blocks, 1),
+    blocks: checkInteger(where, "blocks", o.blocks ?? byDefault.blocks, 1, MOST_BLOCKS),
     hiddenUnits: checkInteger(where, "hiddenUnits", o.hiddenUnits ?? 4 * width, 1),
     dropout: checkNumber(
       where,
