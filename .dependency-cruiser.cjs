@@ -10,7 +10,9 @@ const below = {
   program: ["core", "graph", "ops"],
   engine: ["core", "graph", "ops", "program"],
   initializers: ["core", "graph"],
-  layers: ["core", "graph", "ops", "initializers"],
+  regularizers: ["core", "graph", "ops"],
+  constraints: ["core", "graph", "ops"],
+  layers: ["core", "graph", "ops", "initializers", "regularizers", "constraints"],
   losses: ["core", "graph", "ops"],
   // A metric may be the mean of a loss.
   metrics: ["core", "graph", "ops", "losses"],

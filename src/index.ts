@@ -1,6 +1,7 @@
 // Public names, nothing else.
 
 export { type CheckGradientsOptions, checkGradients } from "./check-gradients.ts";
+export * as constraints from "./constraints/index.ts";
 export type { DType } from "./core/dtype.ts";
 export { type ErrorCode, MyelinError } from "./core/errors.ts";
 export type { Shape, TensorType } from "./core/shape.ts";
@@ -60,6 +61,7 @@ export {
 export * as ops from "./ops/index.ts";
 export { customGradient, type Operand, SeedGenerator, setRandomSeed, stopGradient } from "./ops/index.ts";
 export * as optimizers from "./optimizers/index.ts";
+export * as regularizers from "./regularizers/index.ts";
 export {
   Callback,
   type CallbackHooks,

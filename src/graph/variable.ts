@@ -6,6 +6,7 @@ import { allocateHost } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
 import { formatShape, type Shape, sameType, sizeOf, type TensorType } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
+import type { Value } from "./graph.ts";
 
 /** Where the current value lies once an engine holds it. The engine side sets it; nothing else needs to know. */
 export interface Residence {
@@ -19,6 +20,15 @@ export interface VariableOptions {
   trainable?: boolean;
   /** Called once, when the value is first needed. Defaults to zeros. */
   initial?: () => HostArray;
+  /** A penalty for its value, which training adds to the loss while the variable is trained. */
+  regularizer?: Rule;
+  /** What optimizers bring it back to after every step. */
+  constraint?: Rule;
+}
+
+/** A function of a variable's value, written with ops. */
+export interface Rule {
+  call(value: Value): Value;
 }
 
 export class Variable implements TensorType {
@@ -26,6 +36,8 @@ export class Variable implements TensorType {
   readonly dtype: DType;
   name: string;
   trainable: boolean;
+  readonly regularizer: Rule | undefined;
+  readonly constraint: Rule | undefined;
   /** @internal Undefined while no engine has seen the variable; its value is then kept here on the host. */
   residence: Residence | undefined;
   private readonly initial: (() => HostArray) | undefined;
@@ -37,6 +49,8 @@ export class Variable implements TensorType {
     this.name = options.name ?? "variable";
     this.trainable = options.trainable ?? true;
     this.initial = options.initial;
+    this.regularizer = options.regularizer;
+    this.constraint = options.constraint;
   }
 
   /** @internal A fresh host copy of the value to start from: what was last written, else drawn (once) or zeros. */

@@ -18,6 +18,7 @@ import { type CallContext, LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
 import { checkIntegers, labelOf } from "./options.ts";
 import { type BatchShape, formatBatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
+import { type WeightRules, weightRules } from "./weight-rules.ts";
 
 export interface ActivationOptions extends LayerOptions {
   activation: ActivationLike;
@@ -195,7 +196,7 @@ export function softmax(options?: SoftmaxOptions): Softmax {
   return new Softmax(options);
 }
 
-export interface PreluOptions extends LayerOptions {
+export interface PreluOptions extends LayerOptions, WeightRules<"alpha"> {
   /** Default "zeros". */
   alphaInitializer?: InitializerLike;
   /** Axes along which one slope is shared (1 is the first after the batch), e.g. [1, 2] for images. */
@@ -211,7 +212,12 @@ export class Prelu extends UnaryLayer {
   private readonly alphaInitializer: Initializer;
   constructor(options: PreluOptions = {}) {
     const where = labelOf("prelu", options);
-    const given = checkOptions(where, options, [...LAYER_OPTIONS, "alphaInitializer", "sharedAxes"]);
+    const given = checkOptions(where, options, [
+      ...LAYER_OPTIONS,
+      "alphaInitializer",
+      "sharedAxes",
+      ...weightRules("alpha"),
+    ]);
     super(given);
     this.alphaInitializer = resolveInitializer(where, "alphaInitializer", given.alphaInitializer ?? "zeros");
     this.sharedAxes = checkIntegers(

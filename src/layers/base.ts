@@ -1,6 +1,7 @@
 // What a layer has, apart from what it does: a name, weights and their values, the layers inside it, a seed. Layer
 // (layer.ts) adds building, calling and applying.
 
+import { type ConstraintLike, get as getConstraint } from "../constraints/constraint.ts";
 import type { DType } from "../core/dtype.ts";
 import { describe, type ErrorCode, MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkOneOf, checkOptions } from "../core/options.ts";
@@ -12,11 +13,13 @@ import { Variable } from "../graph/variable.ts";
 import type { InitializerLike } from "../initializers/initializer.ts";
 import { resolveInitializer } from "../initializers/resolve.ts";
 import { currentSeedGenerator } from "../ops/random.ts";
+import { get as getRegularizer, type RegularizerLike } from "../regularizers/regularizer.ts";
 import type { Layer } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { classNameOf, type LayerClass } from "./registry.ts";
 import { type BatchShape, checkBatchShape, isBatchShape } from "./symbolic.ts";
 import { findHeld, type Held } from "./tracking.ts";
+import { RuleSet } from "./weight-rules.ts";
 
 /** Options every layer takes. */
 export interface LayerOptions {
@@ -45,6 +48,10 @@ export interface WeightOptions {
   trainable?: boolean;
   /** Default float32. */
   dtype?: DType;
+  /** A penalty added to the loss. Default: what the layer's options say for a weight of this name. */
+  regularizer?: RegularizerLike | null;
+  /** What the weight is brought back to after every step. Default: what the layer's options say. */
+  constraint?: ConstraintLike | null;
 }
 
 /** A variable and its place below a layer or model, e.g. "encoder/dense/kernel". */
@@ -59,6 +66,7 @@ export abstract class LayerBase {
   built = false;
 
   readonly #options: LayerOptions;
+  readonly #rules: RuleSet;
   #name: string;
   #isAutoNamed: boolean;
   #trainable: boolean;
@@ -77,6 +85,7 @@ export abstract class LayerBase {
     if (inputShape && batchInputShape) {
       throw new MyelinError("INVALID_OPTION", `${where}: expected inputShape or batchInputShape, got both`);
     }
+    this.#rules = new RuleSet(where, options);
     this.#options = { dtype, inputShape, batchInputShape };
     this.#isAutoNamed = name === undefined;
     this.#name = name ?? this.baseName();
@@ -138,14 +147,26 @@ export abstract class LayerBase {
     const like = rest.initializer ?? (dtype === "float32" ? "glorotUniform" : "zeros");
     const initializer = resolveInitializer(`${this.path}, ${name}`, "initializer", like);
     const stream = this.#weights.length;
+    const { regularizer, constraint } = rest;
     const variable = new Variable(fixed, dtype, {
       name: `${this.name}/${name}`,
       trainable,
+      regularizer: regularizer
+        ? getRegularizer(regularizer, where, "regularizer")
+        : this.#rules.regularizerOf(name),
+      constraint: constraint
+        ? getConstraint(constraint, where, "constraint")
+        : this.#rules.constraintOf(name),
       // Drawn when first needed, from the seed of the model the layer is in by then.
       initial: () => initializer.make(fixed, dtype, new Random(this.resolveSeed(), stream)),
     });
     this.#weights.push({ name, variable });
     return variable;
+  }
+
+  /** Regularizers and constraints it was given. */
+  protected get rules(): RuleSet {
+    return this.#rules;
   }
 
   // ---- weights
@@ -382,7 +403,15 @@ export abstract class LayerBase {
   }
 }
 
-const WEIGHT_OPTIONS = ["name", "shape", "initializer", "trainable", "dtype"] as const;
+const WEIGHT_OPTIONS = [
+  "name",
+  "shape",
+  "initializer",
+  "trainable",
+  "dtype",
+  "regularizer",
+  "constraint",
+] as const;
 
 /** Names become paths and file keys: no slash, no control characters, not reserved. */
 function checkName(where: string, name: unknown): string {

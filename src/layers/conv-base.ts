@@ -18,8 +18,10 @@ import { LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
 import { type BatchShape, formatBatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
 
+import { type ActivityRule, type WeightRules, weightRules } from "./weight-rules.ts";
+
 /** Options of every convolution layer. Sizes are one number for all spatial axes or one for each. */
-export interface ConvLayerOptions extends LayerOptions {
+export interface ConvLayerOptions extends LayerOptions, WeightRules<"bias">, ActivityRule {
   /** Size of the window. */
   kernelSize: Sizes;
   /** Distance between windows. Default 1. */
@@ -48,10 +50,12 @@ export const CONV_OPTIONS = [
   "activation",
   "useBias",
   "biasInitializer",
+  ...weightRules("bias"),
+  "activityRegularizer",
 ] as const;
 
 /** Options of a KernelConv. */
-export interface KernelOptions {
+export interface KernelOptions extends WeightRules<"kernel"> {
   /** Channels of the output. */
   filters: number;
   /** Default "glorotUniform". */

@@ -10,6 +10,7 @@ import * as ops from "../ops/index.ts";
 import { CONV_OPTIONS, type ConvLayerOptions, KernelConv, type KernelOptions } from "./conv-base.ts";
 import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
+import { weightRules } from "./weight-rules.ts";
 
 export interface ConvTransposeOptions extends ConvLayerOptions, KernelOptions {
   /** Elements added at the end of each axis, less than its stride. Without it sizes are as above. */
@@ -22,7 +23,13 @@ abstract class ConvTranspose extends KernelConv {
 
   constructor(factory: string, axes: number, options: ConvTransposeOptions) {
     const where = labelOf(factory, options);
-    const known = [...CONV_OPTIONS, "filters", "outputPadding", "kernelInitializer"] as const;
+    const known = [
+      ...CONV_OPTIONS,
+      "filters",
+      "outputPadding",
+      "kernelInitializer",
+      ...weightRules("kernel"),
+    ] as const;
     const given = checkOptions(where, options, known);
     super(where, axes, given, ["valid", "same"]);
     const { outputPadding = null } = given;

@@ -9,6 +9,7 @@ import * as ops from "../ops/index.ts";
 import { CONV_OPTIONS, type ConvLayerOptions, KernelConv, type KernelOptions } from "./conv-base.ts";
 import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
+import { weightRules } from "./weight-rules.ts";
 
 export interface ConvOptions extends ConvLayerOptions, KernelOptions {
   /** Parts the channels are cut into, each convolved by itself. Default 1. */
@@ -26,7 +27,13 @@ abstract class Conv extends KernelConv {
 
   constructor(factory: string, axes: number, options: ConvOptions | Conv1DOptions) {
     const where = labelOf(factory, options);
-    const known = [...CONV_OPTIONS, "filters", "groups", "kernelInitializer"] as const;
+    const known = [
+      ...CONV_OPTIONS,
+      "filters",
+      "groups",
+      "kernelInitializer",
+      ...weightRules("kernel"),
+    ] as const;
     const given = checkOptions(where, options as ConvOptions, known);
     super(where, axes, given, axes === 1 ? ["valid", "same", "causal"] : ["valid", "same"]);
     this.groups = checkInteger(where, "groups", given.groups ?? 1, 1);

@@ -17,7 +17,9 @@ import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
 
-export interface DenseOptions extends LayerOptions {
+import { type ActivityRule, type WeightRules, weightRules } from "./weight-rules.ts";
+
+export interface DenseOptions extends LayerOptions, WeightRules<"kernel" | "bias">, ActivityRule {
   /** Width of the output. */
   units: number;
   /** Default "linear". */
@@ -37,6 +39,8 @@ const DENSE_OPTIONS = [
   "useBias",
   "kernelInitializer",
   "biasInitializer",
+  ...weightRules("kernel", "bias"),
+  "activityRegularizer",
 ] as const;
 
 /** Weights: kernel [inputs, units], bias [units]. */

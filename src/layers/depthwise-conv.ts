@@ -10,8 +10,9 @@ import * as ops from "../ops/index.ts";
 import { CONV_OPTIONS, ConvBase, type ConvLayerOptions } from "./conv-base.ts";
 import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
+import { type WeightRules, weightRules } from "./weight-rules.ts";
 
-export interface DepthwiseConvOptions extends ConvLayerOptions {
+export interface DepthwiseConvOptions extends ConvLayerOptions, WeightRules<"depthwise"> {
   /** Outputs for each input channel. Default 1. */
   depthMultiplier?: number;
   /** Default "glorotUniform". */
@@ -26,7 +27,12 @@ abstract class DepthwiseConv extends ConvBase {
 
   constructor(factory: string, axes: number, options: DepthwiseConvOptions) {
     const where = labelOf(factory, options);
-    const known = [...CONV_OPTIONS, "depthMultiplier", "depthwiseInitializer"] as const;
+    const known = [
+      ...CONV_OPTIONS,
+      "depthMultiplier",
+      "depthwiseInitializer",
+      ...weightRules("depthwise"),
+    ] as const;
     const given = checkOptions(where, options, known);
     super(where, axes, given, ["valid", "same"]);
     this.depthMultiplier = checkInteger(where, "depthMultiplier", given.depthMultiplier ?? 1, 1);
@@ -38,6 +44,8 @@ abstract class DepthwiseConv extends ConvBase {
     const channels = this.readChannels(inputShape);
     this.kernel = this.addWeight({
       name: "kernel",
+      regularizer: this.rules.regularizerOf("depthwise"),
+      constraint: this.rules.constraintOf("depthwise"),
       shape: [...this.kernelSize, channels, this.depthMultiplier],
       initializer: this.depthwiseInitializer,
     });

@@ -19,7 +19,9 @@ import { labelOf } from "./options.ts";
 import { type BatchShape, formatBatchShape, isBatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
 
-export interface EinsumDenseOptions extends LayerOptions {
+import { type ActivityRule, type WeightRules, weightRules } from "./weight-rules.ts";
+
+export interface EinsumDenseOptions extends LayerOptions, WeightRules<"kernel" | "bias">, ActivityRule {
   /** Of input, kernel and output: "ab,bc->ac", "...ab,bc->...ac" or "ab...,bc->ac...". */
   equation: string;
   /** Of the output, without the batch axis and without the axes of an ellipsis; null for sizes the input says. */
@@ -42,6 +44,8 @@ const EINSUM_DENSE_OPTIONS = [
   "biasAxes",
   "kernelInitializer",
   "biasInitializer",
+  ...weightRules("kernel", "bias"),
+  "activityRegularizer",
 ] as const;
 
 const FORM =

@@ -17,7 +17,9 @@ import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
 
-export interface EmbeddingOptions extends LayerOptions {
+import { type ActivityRule, type WeightRules, weightRules } from "./weight-rules.ts";
+
+export interface EmbeddingOptions extends LayerOptions, WeightRules<"embeddings">, ActivityRule {
   /** Size of the vocabulary: ids are in [0, inputDim). */
   inputDim: number;
   /** Length of a vector. */
@@ -35,6 +37,8 @@ export const EMBEDDING_OPTIONS = [
   "inputDim",
   "outputDim",
   "embeddingsInitializer",
+  ...weightRules("embeddings"),
+  "activityRegularizer",
   "maskZero",
   "weights",
 ] as const;

@@ -1,6 +1,7 @@
 // The `layers` namespace of the public API: a function for each layer, and the classes behind them.
 
 export * from "./activation.ts";
+export * from "./activity-regularization.ts";
 export * from "./attention.ts";
 export type { AttentionCallOptions, AttentionContext, AttentionInputs } from "./attention-base.ts";
 export * from "./batch-normalization.ts";

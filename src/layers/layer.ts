@@ -7,6 +7,9 @@ import { checkBoolean, checkOptions } from "../core/options.ts";
 import { Value } from "../graph/graph.ts";
 import { isTracing, withScope } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
+import { divide } from "../ops/index.ts";
+import type { Regularizer } from "../regularizers/regularizer.ts";
+import { addLoss } from "./added-losses.ts";
 import { LayerBase, type LayerOptions } from "./base.ts";
 import { inferSpecs } from "./infer.ts";
 import { checkInputSpec, type InputSpec } from "./input-spec.ts";
@@ -106,9 +109,22 @@ export abstract class Layer extends LayerBase {
     return mask;
   }
 
+  /**
+   * Inside `call`: a loss of the layer's own, a float32 scalar, added to what compile's losses come to, in training and in
+   * evaluation.
+   */
+  addLoss(loss: Value): void {
+    if (loss instanceof Value && loss.rank === 0 && loss.dtype === "float32") {
+      addLoss(loss);
+      return;
+    }
+    throw this.error("INVALID_ARGUMENT", `addLoss: expected a float32 scalar, got ${describe(loss)}`);
+  }
+
   /** The options that make an equal layer: what the constructor takes, as plain data. */
   getConfig(): Record<string, unknown> {
-    return { name: this.name, trainable: this.trainable, dtype: this.dtype };
+    const rules = this.rules.getConfig(this.name);
+    return { name: this.name, trainable: this.trainable, dtype: this.dtype, ...rules };
   }
 
   /** Makes a layer from `getConfig()`'s result. */
@@ -295,12 +311,28 @@ export abstract class Layer extends LayerBase {
           throw this.error("INVALID_ARGUMENT", `expected call to return Values, got ${describe(leaf)}`);
         }
         const outputs = leaves as Value[];
+        this.#regularize(outputs);
         if (this.supportsMasking) this.#passMask(x, mask, outputs);
         else if (this.dropsMasks) return pack(this.#dropMask(values, mask, outputs), outputLayout);
         return result;
       });
     } finally {
       currentContext = outer;
+    }
+  }
+
+  /** The penalty for what comes out of the layer. */
+  protected get activityRegularizer(): Regularizer | undefined {
+    return this.rules.activityRegularizer;
+  }
+
+  #regularize(outputs: readonly Value[]): void {
+    const { activityRegularizer } = this;
+    if (!activityRegularizer) return;
+    for (const y of outputs) {
+      const penalty = activityRegularizer.call(y);
+      // By the row, so that the strength does not depend on the size of the batch.
+      this.addLoss(y.rank > 0 ? divide(penalty, Math.max(1, y.shape[0]!)) : penalty);
     }
   }
 

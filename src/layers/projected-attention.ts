@@ -14,8 +14,13 @@ import type { Mask } from "./mask.ts";
 import type { Nest } from "./nest.ts";
 import { type BatchShape, formatBatchShape } from "./symbolic.ts";
 
+import { type ActivityRule, type WeightRules, weightRules } from "./weight-rules.ts";
+
 /** Options of both layers, with Keras's defaults. */
-export interface ProjectedAttentionOptions extends LayerOptions {
+export interface ProjectedAttentionOptions
+  extends LayerOptions,
+    WeightRules<"kernel" | "bias">,
+    ActivityRule {
   /** Share of the weights dropped in training. Default 0. */
   dropout?: number;
   /** Of all projections. Default true. */
@@ -39,6 +44,8 @@ export const PROJECTED_ATTENTION_OPTIONS = [
   "slidingWindow",
   "kernelInitializer",
   "biasInitializer",
+  ...weightRules("kernel", "bias"),
+  "activityRegularizer",
   "useGate",
   "seed",
 ] as const;
@@ -83,6 +90,11 @@ export abstract class ProjectedAttention extends AttentionLayer {
       options.kernelInitializer ?? "glorotUniform",
     );
     this.biasInitializer = resolveInitializer(where, "biasInitializer", options.biasInitializer ?? "zeros");
+  }
+
+  /** As in Keras the projections have it, not what comes out. */
+  protected override get activityRegularizer(): undefined {
+    return undefined;
   }
 
   protected abstract get headsOf(): Heads;
@@ -143,6 +155,7 @@ export abstract class ProjectedAttention extends AttentionLayer {
     activation?: "sigmoid",
   ): EinsumDense {
     return new EinsumDense({
+      ...this.rules.options,
       name,
       equation,
       outputShape,

@@ -28,6 +28,7 @@ import {
 import { type CallContext, LAYER_OPTIONS, Layer, type LayerOptions } from "./layer.ts";
 import type { Layout, Nest } from "./nest.ts";
 import { type BatchShape, isBatchShape } from "./symbolic.ts";
+import { type WeightRules, weightRules } from "./weight-rules.ts";
 
 /** How a sequence is worked through. */
 export interface SequenceRun {
@@ -112,7 +113,7 @@ export abstract class RnnCell extends Layer {
   }
 }
 
-export interface GatedCellOptions extends LayerOptions {
+export interface GatedCellOptions extends LayerOptions, WeightRules<"kernel" | "recurrent" | "bias"> {
   /** Width of the output and of each state. */
   units: number;
   /** Default "tanh". */
@@ -141,6 +142,7 @@ export const GATED_CELL_OPTIONS = [
   "kernelInitializer",
   "recurrentInitializer",
   "biasInitializer",
+  ...weightRules("kernel", "recurrent", "bias"),
   "dropout",
   "recurrentDropout",
   "seed",

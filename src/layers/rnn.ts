@@ -17,8 +17,9 @@ import type { LayerConfig, LayerReader } from "./registry.ts";
 import { RnnCell } from "./rnn-cell.ts";
 import { StackedRnnCells } from "./stacked-rnn-cells.ts";
 import { type BatchShape, isBatchShape } from "./symbolic.ts";
+import type { ActivityRule } from "./weight-rules.ts";
 
-export interface RecurrentOptions extends LayerOptions {
+export interface RecurrentOptions extends LayerOptions, ActivityRule {
   /** Give the output of every step [batch, steps, width] instead of the last one's. Default false. */
   returnSequences?: boolean;
   /** Give the final states besides: a list of the output and each state [batch, size]. Default false. */
@@ -46,6 +47,7 @@ export const RECURRENT_OPTIONS = [
   "stateful",
   "unroll",
   "zeroOutputForMask",
+  "activityRegularizer",
 ] as const;
 
 const FLAGS = [

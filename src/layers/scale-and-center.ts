@@ -5,7 +5,9 @@ import type { Initializer, InitializerLike } from "../initializers/initializer.t
 import { resolveInitializer, serializeInitializer } from "../initializers/resolve.ts";
 import type { LayerOptions } from "./layer.ts";
 
-export interface ScaleAndCenterOptions extends LayerOptions {
+import { type WeightRules, weightRules } from "./weight-rules.ts";
+
+export interface ScaleAndCenterOptions extends LayerOptions, WeightRules<"beta" | "gamma"> {
   /** Whether to add a learned beta. Default true. */
   center?: boolean;
   /** Whether to multiply by a learned gamma. Default true. */
@@ -16,7 +18,13 @@ export interface ScaleAndCenterOptions extends LayerOptions {
   gammaInitializer?: InitializerLike;
 }
 
-export const SCALE_AND_CENTER_OPTIONS = ["center", "scale", "betaInitializer", "gammaInitializer"] as const;
+export const SCALE_AND_CENTER_OPTIONS = [
+  "center",
+  "scale",
+  "betaInitializer",
+  "gammaInitializer",
+  ...weightRules("beta", "gamma"),
+] as const;
 
 /** The same options, checked. */
 export interface ScaleAndCenter {

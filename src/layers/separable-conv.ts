@@ -10,8 +10,9 @@ import * as ops from "../ops/index.ts";
 import { CONV_OPTIONS, ConvBase, type ConvLayerOptions } from "./conv-base.ts";
 import { labelOf } from "./options.ts";
 import type { BatchShape } from "./symbolic.ts";
+import { type WeightRules, weightRules } from "./weight-rules.ts";
 
-export interface SeparableConvOptions extends ConvLayerOptions {
+export interface SeparableConvOptions extends ConvLayerOptions, WeightRules<"depthwise" | "pointwise"> {
   /** Channels of the output. */
   filters: number;
   /** Channels between the two convolutions for each input channel. Default 1. */
@@ -42,6 +43,7 @@ abstract class SeparableConv extends ConvBase {
       "depthMultiplier",
       "depthwiseInitializer",
       "pointwiseInitializer",
+      ...weightRules("depthwise", "pointwise"),
     ]);
     super(where, axes, given, ["valid", "same"]);
     this.filters = checkInteger(where, "filters", given.filters, 1);

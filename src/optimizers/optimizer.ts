@@ -256,6 +256,10 @@ export abstract class Optimizer {
       return gradient ? [{ parameter, gradient, slots: this.slotsOf(parameter) }] : [];
     });
     if (pairs.length > 0) this.applyAll(pairs);
+    for (const { parameter } of pairs) {
+      if (!parameter.constraint) continue;
+      assignVariable(parameter, parameter.constraint.call(readVariable(parameter)));
+    }
     assignVariable(this.iterations, ops.add(this.iterations, 1));
   }
 

@@ -155,21 +155,25 @@ export interface Outcome {
   readonly tracked: readonly Tracked[];
 }
 
-/** Inside a trace: losses and metrics of a batch. */
+/**
+ * Inside a trace: losses and metrics of a batch.
+ * @param added losses of layers and regularizers: part of the total
+ */
 export function score(
   objective: Objective,
   ports: readonly Port[],
   batch: Batch<Value>,
   predictions: readonly Value[],
   rows: number,
+  added: readonly Value[] = [],
 ): Outcome {
   const { losses, weights } = objective;
   const isSingle = ports.length === 1;
   const parts = losses.map((loss, i) => loss && scalarLoss(loss, ports[i]!, batch, i, predictions[i]!));
-  const total = parts
+  const weighted = parts
     .map((part, i) => (part && weights[i] !== 1 ? ops.multiply(part, weights[i]!) : part))
-    .filter((part) => part !== undefined)
-    .reduce((a, b) => ops.add(a, b));
+    .filter((part) => part !== undefined);
+  const total = [...weighted, ...added].reduce((a, b) => ops.add(a, b));
   const tracked = [trackLoss("loss", total, rows)];
   parts.forEach((part, i) => {
     if (!isSingle && part) tracked.push(trackLoss(`${ports[i]!.name}Loss`, part, rows));

@@ -11,6 +11,7 @@ import type { Engine } from "../engine/engine.ts";
 import { currentEngine, type EngineName, engineNamed } from "../engine/select.ts";
 import type { Value } from "../graph/graph.ts";
 import { readVariable } from "../graph/trace.ts";
+import { collectLosses } from "../layers/added-losses.ts";
 import { flatten } from "../layers/nest.ts";
 import { SymbolicTensor } from "../layers/symbolic.ts";
 import type { Model } from "../models/model.ts";
@@ -264,8 +265,11 @@ export class Trainer {
 
   /** Inside a trace. */
   forward(batch: Batch<Value>, rows: number, training: boolean) {
-    const predictions = this.model.callFlat(batch.inputs, { training });
-    return score(this.objectiveFor(), this.ports.outputs, batch, predictions, rows);
+    const { model } = this;
+    const { result, losses } = collectLosses(() => model.callFlat(batch.inputs, { training }));
+    const penalties = model.trainableWeights.flatMap((w) => w.regularizer?.call(readVariable(w)) ?? []);
+    const added = [...losses, ...penalties];
+    return score(this.objectiveFor(), this.ports.outputs, batch, result, rows, added);
   }
 
   // ---- Programs
