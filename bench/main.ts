@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   kernels: async () => (await import("./kernels.ts")).kernels,
   citizen: async () => (await import("./citizen.ts")).citizen,
   contention: async () => (await import("./contention.ts")).contention,
+  data: async () => (await import("./data.ts")).data,
   "install-peers": async () => (await import("./install.ts")).installPeers,
 };
 

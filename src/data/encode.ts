@@ -1,7 +1,7 @@
 // Labels as one-hot rows, and rows of unit length.
 
 import { describe, MyelinError } from "../core/errors.ts";
-import { checkInteger } from "../core/options.ts";
+import { checkInteger, checkOptions } from "../core/options.ts";
 import { normalizeAxis, sizeOf } from "../core/shape.ts";
 import { Tensor, type TensorLike, tensor } from "../core/tensor.ts";
 
@@ -36,9 +36,9 @@ export function toCategorical(labels: TensorLike, numClasses?: number): Tensor {
  * @param options.axis along which norms are taken. Default -1
  * @param options.order of the norm: 1, 2, ... or Infinity. Default 2
  */
-export function normalize(x: TensorLike, options: { axis?: number; order?: number } = {}): Tensor {
+export function normalize(x: TensorLike, options?: { axis?: number; order?: number }): Tensor {
   const t = tensor(x);
-  const { axis = -1, order = 2 } = options;
+  const { axis = -1, order = 2 } = checkOptions("normalize", options, ["axis", "order"]);
   const at = normalizeAxis("normalize", axis, t.rank);
   if (!(order > 0)) {
     throw new MyelinError(

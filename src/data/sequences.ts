@@ -1,9 +1,10 @@
 // Sequences of different lengths made equal, and windows over a time series.
 
-import type { DType } from "../core/dtype.ts";
+import { DTYPES, type DType } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from "../core/options.ts";
-import { type Tensor, type TensorLike, tensor } from "../core/tensor.ts";
+import { formatShape, sameShape, sizeOf } from "../core/shape.ts";
+import { type NestedArray, type Tensor, type TensorLike, tensor } from "../core/tensor.ts";
 import { Dataset } from "./dataset.ts";
 import { gatherRows } from "./rows.ts";
 
@@ -21,10 +22,15 @@ export interface PadOptions {
 }
 
 /**
- * Sequences of numbers as one Tensor [sequences, maxlen], padded and cut (Keras `pad_sequences`).
+ * Sequences as one Tensor [sequences, maxlen, ...step], padded and cut (Keras `pad_sequences`).
+ * @param sequences lists of numbers, or of steps that are arrays of one shape
+ * @throws INVALID_DATA something that is no number; SHAPE_MISMATCH steps of different shapes
  * @example padSequences([[1, 2, 3], [4]], { padding: "post" }).toArray() // [[1, 2, 3], [4, 0, 0]]
  */
-export function padSequences(sequences: readonly ArrayLike<number>[], options?: PadOptions): Tensor {
+export function padSequences(
+  sequences: readonly (ArrayLike<number> | readonly NestedArray[])[],
+  options?: PadOptions,
+): Tensor {
   const where = "padSequences";
   const o = checkOptions(where, options, ["maxlen", "dtype", "padding", "truncating", "value"]);
   if (!Array.isArray(sequences)) {
@@ -44,27 +50,37 @@ export function padSequences(sequences: readonly ArrayLike<number>[], options?: 
   const maxlen = checkInteger(where, "maxlen", o.maxlen ?? longest);
   const padding = checkOneOf(where, "padding", o.padding ?? "pre", ["pre", "post"]);
   const truncating = checkOneOf(where, "truncating", o.truncating ?? "pre", ["pre", "post"]);
-  const rows = new Float64Array(sequences.length * maxlen).fill(checkNumber(where, "value", o.value ?? 0));
+  const dtype = checkOneOf(where, "dtype", o.dtype ?? "int32", DTYPES);
+  const filler = checkNumber(where, "value", o.value ?? 0);
+
+  // The first step of all says what shape they have.
+  const first = sequences.find((s) => s.length > 0)?.[0];
+  const step = Array.isArray(first) || ArrayBuffer.isView(first) ? tensor(first as NestedArray).shape : [];
+  const size = sizeOf(step);
+  const rows = new Float64Array(sequences.length * maxlen * size).fill(filler);
   sequences.forEach((s, row) => {
     const length = Math.min(s.length, maxlen);
     const from = truncating === "pre" ? s.length - length : 0;
-    const to = row * maxlen + (padding === "pre" ? maxlen - length : 0);
-    for (let i = 0; i < length; i++) {
-      const x = s[from + i];
-      if (typeof x !== "number" || Number.isNaN(x)) {
-        throw new MyelinError(
-          "INVALID_DATA",
-          `${where}: expected numbers, got ${describe(x)} in sequence ${row}, element ${from + i}`,
-        );
-      }
-      rows[to + i] = x;
+    let at = (row * maxlen + (padding === "pre" ? maxlen - length : 0)) * size;
+    for (let i = from; i < from + length; i++) {
+      const x: unknown = s[i];
+      const place = `in sequence ${row}, element ${i}`;
+      if (step.length > 0) {
+        const values = Array.isArray(x) || ArrayBuffer.isView(x) ? tensor(x as NestedArray) : undefined;
+        if (!values || !sameShape(values.shape, step)) {
+          const came = values ? formatShape(values.shape) : describe(x);
+          throw new MyelinError(
+            "SHAPE_MISMATCH",
+            `${where}: expected shape ${formatShape(step)}, got ${came} ${place}`,
+          );
+        }
+        rows.set(values.data, at);
+      } else if (typeof x === "number" && !Number.isNaN(x)) rows[at] = x;
+      else throw new MyelinError("INVALID_DATA", `${where}: expected numbers, got ${describe(x)} ${place}`);
+      at += size;
     }
   });
-  const dtype = o.dtype ?? "int32";
-  const shape = [sequences.length, maxlen];
-  return dtype === "float32"
-    ? tensor(Float32Array.from(rows), shape)
-    : tensor(dtype === "int32" ? Int32Array.from(rows) : Uint8Array.from(rows), shape, dtype);
+  return tensor(rows, [sequences.length, maxlen, ...step], dtype);
 }
 
 export interface TimeseriesOptions {
@@ -76,8 +92,8 @@ export interface TimeseriesOptions {
   sequenceStride?: number;
   /** Rows from one element of a window to the next. Default 1. */
   samplingRate?: number;
-  /** Windows in a batch. Default 128. */
-  batchSize?: number;
+  /** Windows in a batch; null for single windows. Default 128. */
+  batchSize?: number | null;
   /** Windows in a random order. Default false. */
   shuffle?: boolean;
   /** Of the order; every pass has its own. Default: follows from `setRandomSeed`. */
@@ -114,7 +130,7 @@ export function timeseriesFromArray(data: TensorLike, options: TimeseriesOptions
   const length = checkInteger(where, "sequenceLength", o.sequenceLength, 1);
   const stride = checkInteger(where, "sequenceStride", o.sequenceStride ?? 1, 1);
   const rate = checkInteger(where, "samplingRate", o.samplingRate ?? 1, 1);
-  const batchSize = checkInteger(where, "batchSize", o.batchSize ?? 128, 1);
+  const batchSize = o.batchSize === null ? null : checkInteger(where, "batchSize", o.batchSize ?? 128, 1);
   const start = checkInteger(where, "startIndex", o.startIndex ?? 0, 0, Math.max(0, count - 1));
   const end = checkInteger(where, "endIndex", o.endIndex ?? count, start + 1, count);
   // As Keras has it: a window must fit, and each needs a target.
@@ -130,8 +146,8 @@ export function timeseriesFromArray(data: TensorLike, options: TimeseriesOptions
   for (let i = 0; i < starts.length; i++) starts[i] = start + i * stride;
   let windows = Dataset.fromTensorSlices(starts);
   if (o.shuffle) windows = windows.shuffle(starts.length, { seed: o.seed });
-  return windows.batch(batchSize).map((batch) => {
-    const from = (batch as Tensor).data;
+  const batches = windows.batch(batchSize ?? 128).map((batch): WindowBatch => {
+    const from = batch.data;
     const places = Int32Array.from({ length: from.length * length }, (_, i) => {
       return from[Math.floor(i / length)]! + (i % length) * rate;
     });
@@ -139,4 +155,5 @@ export function timeseriesFromArray(data: TensorLike, options: TimeseriesOptions
     const window = flat.reshape([from.length, length, ...rows.shape.slice(1)]);
     return targets ? [window, gatherRows(targets, from)] : window;
   });
+  return batchSize === null ? (batches.unbatch() as Dataset<WindowBatch>) : batches;
 }

@@ -12,6 +12,24 @@ describe("as Keras", () => {
   it.each(fixtures.pads)("padSequences $options", ({ options, result }) => {
     expect(utils.padSequences(fixtures.sequences, options as utils.PadOptions).toArray()).toEqual(result);
   });
+  it.each(fixtures.vectorPads)("padSequences of vectors $options", ({ options, result }) => {
+    expect(utils.padSequences(fixtures.vectors, options as utils.PadOptions).toArray()).toEqual(result);
+  });
+  it.each(fixtures.series)("timeseriesFromArray $options", async ({ options, targets, windows, picked }) => {
+    const camel = Object.entries(options).map(([k, v]) => [k.replace(/_(.)/g, (_, c) => c.toUpperCase()), v]);
+    const o = { ...Object.fromEntries(camel), targets } as utils.TimeseriesOptions;
+    const data = Float32Array.from({ length: 12 }, (_, i) => i);
+    for (const batchSize of [null, 2, 128]) {
+      const batches = utils.timeseriesFromArray(data, { ...o, batchSize });
+      const rows = await (batchSize === null ? batches : batches.unbatch()).toArray();
+      const pairs = rows.map((r) => (Array.isArray(r) ? r : [r, undefined])) as [
+        Tensor,
+        number | undefined,
+      ][];
+      expect(pairs.map(([w]) => w.toArray())).toEqual(windows);
+      if (picked) expect(pairs.map(([, t]) => t)).toEqual(picked);
+    }
+  });
   it.each(fixtures.categorical)("toCategorical $labels", ({ labels, numClasses, result }) => {
     expect(utils.toCategorical(labels, numClasses ?? undefined).toArray()).toEqual(result);
   });
@@ -104,6 +122,12 @@ it("refuses wrong arguments", () => {
   const wrong: (() => unknown)[] = [
     () => utils.padSequences([[1, "a" as never]]),
     () => utils.padSequences([3 as never]),
+    () => utils.padSequences([[[1, 2]], [[1]]]),
+    () => utils.padSequences([[[1, 2]], [1]]),
+    () => utils.padSequences([[1]], { dtype: "float64" as never }),
+    () => utils.timeseriesFromArray([1, 2, 3], { sequenceLength: 0 }),
+    () => utils.timeseriesFromArray([1, 2, 3], { sequenceLength: 2, batchSize: 0 }),
+    () => utils.timeseriesFromArray([1, 2, 3], { sequenceLength: 1, startIndex: 2, endIndex: 1 }),
     () => utils.padSequences([[1]], { padding: "left" as never }),
     () => utils.toCategorical([0, 3], 3),
     () => utils.toCategorical([0.5]),
