@@ -147,8 +147,8 @@ export function shuffle<const A extends readonly RowArray[]>(
 }
 
 /**
- * A dataset in two (Keras `split_dataset`): the first `leftSize` elements and the next `rightSize` (shares below 1 or
- * counts; default: all that is left). Reads the dataset once.
+ * A dataset in two (Keras `split_dataset`): its first `leftSize` and its last `rightSize` elements, given as shares below 1
+ * or counts; by default all that the other leaves. Reads the dataset once and keeps its elements.
  */
 export async function splitDataset<T>(
   dataset: Dataset<T>,
@@ -160,25 +160,31 @@ export async function splitDataset<T>(
   if (o.leftSize === undefined && o.rightSize === undefined) {
     throw new MyelinError("INVALID_OPTION", `${where}: expected leftSize or rightSize, got neither`);
   }
-  const all = await (isMixed ? Dataset.from(dataset).shuffle(2 ** 31 - 1, { seed: o.seed ?? 0 }) : dataset).toArray(); // biome-ignore format: one line
+  const all = await (isMixed ? Dataset.from(dataset).shuffle(2 ** 31 - 1, { seed: o.seed }) : dataset).toArray(); // biome-ignore format: one line
   const read = (name: string, size: number | undefined) => {
     if (size === undefined) return undefined;
     checkNumber(where, name, size, "above 0", (x) => x > 0);
-    return size < 1 ? Math.round(all.length * size) : checkInteger(where, name, size);
+    return size < 1 ? roundHalfEven(all.length * size) : checkInteger(where, name, size);
   };
   const right = read("rightSize", o.rightSize);
   const left = read("leftSize", o.leftSize) ?? all.length - right!;
-  const end = left + (right ?? all.length - left);
-  if (end > all.length || left <= 0 || end <= left) {
+  const rest = right ?? all.length - left;
+  if (left + rest > all.length || left <= 0 || rest <= 0) {
     throw new MyelinError(
       "INVALID_DATA",
-      `${where}: expected two parts of ${all.length} elements, got ${left} and ${end - left}`,
+      `${where}: expected two parts of ${all.length} elements, got ${left} and ${rest}`,
     );
   }
-  return [Dataset.from(all.slice(0, left)), Dataset.from(all.slice(left, end))];
+  return [Dataset.from(all.slice(0, left)), Dataset.from(all.slice(all.length - rest))];
 }
 
 // ---- inside
+
+/** As Python rounds shares. */
+function roundHalfEven(x: number): number {
+  const down = Math.floor(x);
+  return x - down === 0.5 ? down + (down % 2) : Math.round(x);
+}
 
 /** Whether rows are numbers, which a Tensor holds. */
 function isNumeric(array: RowArray): array is TensorLike {

@@ -28,14 +28,13 @@ export function isNamed(source: FileSource): source is string | URL {
 export async function* readBytes(where: string, source: FileSource): AsyncGenerator<Uint8Array> {
   const name = nameOf(source);
   try {
-    const bytes = await open(where, source);
-    const zipped = isNamed(source) && pathOf(source).endsWith(".gz");
+    const { bytes, zipped } = await open(where, source);
     // pipeline hands errors on and destroys both ends when one is left.
     const out = zipped ? pipeline(bytes, createGunzip({ chunkSize: CHUNK }), () => {}) : bytes;
     for await (const chunk of out)
       yield typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array);
   } catch (error) {
-    if (error instanceof MyelinError) throw error;
+    if (error instanceof MyelinError || (error as Error)?.name === "AbortError") throw error;
     throw unreadable(where, name, error);
   }
 }
@@ -60,27 +59,27 @@ export function unreadable(where: string, name: string, error: unknown): MyelinE
   });
 }
 
-async function open(where: string, source: FileSource): Promise<Readable> {
+async function open(where: string, source: FileSource): Promise<{ bytes: Readable; zipped: boolean }> {
   if (isNamed(source)) {
-    if (!/^https?:/.test(String(source))) return createReadStream(source, { highWaterMark: CHUNK });
+    const isRemote = /^https?:/.test(String(source));
+    const path = source instanceof URL || isRemote ? new URL(source).pathname : source;
+    const zipped = path.endsWith(".gz");
+    if (!isRemote) return { bytes: createReadStream(source, { highWaterMark: CHUNK }), zipped };
     const response = await fetch(source);
     if (!response.ok || !response.body)
       throw new Error(`the server answered ${response.status} ${response.statusText}`);
-    return Readable.fromWeb(response.body as never);
+    // fetch has unpacked already what the server packed for the way.
+    const unpacked = response.headers.get("content-encoding") === "gzip";
+    return { bytes: Readable.fromWeb(response.body as never), zipped: zipped && !unpacked };
   }
   if (
     typeof source === "object" &&
     source !== null &&
     (Symbol.asyncIterator in source || Symbol.iterator in source)
   )
-    return Readable.from(source);
+    return { bytes: Readable.from(source), zipped: false };
   throw new MyelinError(
     "INVALID_ARGUMENT",
     `${where}: expected a path, a URL or a stream, got ${describe(source)}`,
   );
-}
-
-function pathOf(source: string | URL): string {
-  if (source instanceof URL) return source.pathname;
-  return /^https?:/.test(source) ? new URL(source).pathname : source;
 }

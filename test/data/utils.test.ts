@@ -112,6 +112,22 @@ describe("splits", () => {
     const [left, right] = await utils.splitDataset(Dataset.range(10), { leftSize: 0.7 });
     expect(await left.toArray()).toHaveLength(7);
     expect(await right.toArray()).toEqual([7, 8, 9]);
+    const sizes = async (n: number, options: object) => {
+      const [a, b] = await utils.splitDataset(Dataset.range(n), options);
+      return [await a.toArray(), await b.toArray()];
+    };
+    expect(await sizes(8, { leftSize: 2, rightSize: 0.25 })).toEqual([
+      [0, 1],
+      [6, 7],
+    ]);
+    expect(await sizes(10, { leftSize: 0.25 })).toEqual([
+      [0, 1],
+      [2, 3, 4, 5, 6, 7, 8, 9],
+    ]);
+    const mixed = await sizes(9, { rightSize: 4, shuffle: true, seed: 1 });
+    expect(mixed.flat().sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    for (const options of [{ leftSize: 3 }, { leftSize: 2, rightSize: 2 }, { leftSize: 0.1 }])
+      expect((await rejected(utils.splitDataset(Dataset.range(3), options))).code).toBe("INVALID_DATA");
     expect((await rejected(utils.splitDataset(Dataset.range(3), {}))).message).toContain(
       "leftSize or rightSize",
     );

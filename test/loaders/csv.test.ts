@@ -1,6 +1,8 @@
 // readCsv and csvDataset: types, missing cells, quoting, sources, and every kind of broken file with its place.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -52,6 +54,26 @@ describe("readCsv", () => {
       [`\ufeff${BASIC}`],
     ])
       expect([...(await readCsv(source)).rows()]).toEqual(expected);
+  });
+
+  it("reads from servers", async () => {
+    const server = createServer((request, response) => {
+      if (request.url === "/t.csv") response.end(BASIC);
+      else if (request.url === "/t.csv.gz") response.end(gzipSync(BASIC));
+      else if (request.url === "/packed.csv.gz")
+        response.setHeader("content-encoding", "gzip").end(gzipSync(BASIC));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      for (const name of ["t.csv", "t.csv.gz", "packed.csv.gz"])
+        expect((await readCsv(`${base}/${name}`)).numRows).toBe(2);
+      const error = await rejected(readCsv(new URL(`${base}/none.csv`)));
+      expect([error.code, error.message.includes("the server answered 404")]).toEqual(["INVALID_FILE", true]);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 
   it("reads missing cells as NaN and the empty string, widening whole numbers and booleans", async () => {
