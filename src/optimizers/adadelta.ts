@@ -11,10 +11,11 @@ import {
   type OptimizerOptions,
   type Updated,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface AdadeltaOptions extends OptimizerOptions {
   /** Default 0.001; the paper's form has 1. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** Decay of both running means, in [0, 1]. Default 0.95. */
   rho?: number;
   /** Added to the means under the roots. Default 1e-7. */

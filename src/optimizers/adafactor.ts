@@ -14,10 +14,11 @@ import {
   type SlotSpec,
   type Updated,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface AdafactorOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** The mean of squares keeps 1 - step ** beta2Decay of itself; below 0. Default -0.8. */
   beta2Decay?: number;
   /** Added to squared gradients. Default 1e-30. */

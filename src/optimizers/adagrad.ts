@@ -13,10 +13,11 @@ import {
   type SlotSpec,
   type Updated,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface AdagradOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** What sums of squared gradients start with, at least 0. Default 0.1. */
   initialAccumulatorValue?: number;
   /** Added to the sum under the root. Default 1e-7. */

@@ -12,10 +12,11 @@ import {
   type ParameterUpdate,
   type SweepRun,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface AdamOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** Decay of the mean of gradients, in [0, 1). Default 0.9. */
   beta1?: number;
   /** Decay of the mean of squared gradients, in [0, 1). Default 0.999. */

@@ -12,10 +12,11 @@ import {
   type SlotSpec,
   type Updated,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface FtrlOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** How the learning rate of a parameter falls with its gradients, at most 0: 0 keeps it. Default -0.5. */
   learningRatePower?: number;
   /** What sums of squared gradients start with, at least 0. Default 0.1. */

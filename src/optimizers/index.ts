@@ -39,6 +39,7 @@ export {
 } from "./optimizer.ts";
 export { type RmspropOptions, rmsprop } from "./rmsprop.ts";
 export { type ScheduleFreeAdamWOptions, scheduleFreeAdamW } from "./schedule-free-adamw.ts";
+export * as schedules from "./schedules/index.ts";
 export { type SgdOptions, sgd } from "./sgd.ts";
 
 const BY_NAME = {

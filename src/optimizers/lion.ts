@@ -11,10 +11,11 @@ import {
   type OptimizerOptions,
   type Updated,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface LionOptions extends OptimizerOptions {
   /** Default 0.001; 3 to 10 times smaller than Adam's is usual. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** Share of the momentum in the step's direction, in (0, 1]. Default 0.9. */
   beta1?: number;
   /** Decay of the momentum, in [0, 1]. Default 0.99. */

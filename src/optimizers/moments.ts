@@ -4,10 +4,11 @@ import { checkNumber, checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
 import { OPTIMIZER_OPTIONS, Optimizer, type OptimizerConfig, type OptimizerOptions } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface MomentsOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** Decay of the mean of gradients, in [0, 1). Default 0.9. */
   beta1?: number;
   /** Decay of what is kept of their sizes, in [0, 1). Default 0.999. */

@@ -15,10 +15,11 @@ import {
   type SlotSpec,
   type Updated,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface MuonOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** Of matrices. Default 0.004. */
   weightDecay?: number;
   /** Decay rates, epsilon, weight decay and factor of the learning rate of the parameters AdamW is for. */

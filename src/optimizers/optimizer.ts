@@ -10,11 +10,15 @@ import { assignVariable, readVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/index.ts";
 import { averaged, clipped, decayed } from "../ops/sweep.ts";
+import { type LearningRate, type LearningRateSchedule, readLearningRate } from "./schedules/index.ts";
 
 /** What every optimizer takes; the defaults are those of Keras 3. At most one of the three ways of clipping. */
 export interface OptimizerOptions {
-  /** Step size, above or equal to 0. May be changed between steps by assigning `optimizer.learningRate`. */
-  learningRate?: number;
+  /**
+   * Step size, of at least 0: a number, which may be changed between steps by assigning `optimizer.learningRate`, or a
+   * schedule (`optimizers.schedules`), worked out from the steps taken.
+   */
+  learningRate?: LearningRate;
   /** Decoupled: every step first takes `learningRate * weightDecay` of each parameter away. Default: none. */
   weightDecay?: number;
   /** Above 0: each gradient whose norm is larger is scaled down to it. Default: none. */
@@ -29,6 +33,14 @@ export interface OptimizerOptions {
   emaMomentum?: number;
   /** Parameters take over their average after every so many steps, too. Default: only when `fit` ends. */
   emaOverwriteFrequency?: number | null;
+  /**
+   * Parameters move only after so many steps, by the mean of the gradients of these: a larger batch in less memory. The
+   * step then counts as one for the optimizer, while schedules count batches, as in Keras. What has been gathered when `fit`
+   * ends waits for the next fit. Default: every step.
+   */
+  gradientAccumulationSteps?: number | null;
+  /** The loss is multiplied by it before differentiation, and gradients divided by it after. Default: 1. */
+  lossScaleFactor?: number | null;
   /** Prefix of the state's names; defaults to the optimizer's own name. */
   name?: string;
 }
@@ -42,6 +54,8 @@ export const OPTIMIZER_OPTIONS = [
   "useEma",
   "emaMomentum",
   "emaOverwriteFrequency",
+  "gradientAccumulationSteps",
+  "lossScaleFactor",
   "name",
 ] as const;
 
@@ -100,18 +114,26 @@ export abstract class Optimizer {
   readonly slotNames: readonly string[] = [];
   /** State that belongs to no parameter, by name. */
   readonly shared: Readonly<Record<string, Variable>> = {};
+  readonly gradientAccumulationSteps: number | undefined;
+  readonly lossScaleFactor: number | undefined;
   private rate: number;
+  private readonly schedule: LearningRateSchedule | undefined;
+  /** Batches seen, where not each is a step. */
+  private readonly batches: Variable | undefined;
+  private readonly gathered = new Map<Variable, Variable>();
   private isExcluded: (parameter: Variable) => boolean = () => false;
   private readonly slots = new Map<Variable, readonly Variable[]>();
 
-  constructor(name: string, options: OptimizerOptions & { learningRate: number }) {
+  constructor(name: string, options: OptimizerOptions & { learningRate: LearningRate }) {
     const isNotNegative = (x: number) => x >= 0;
     const positive = (option: "clipnorm" | "clipvalue" | "globalClipnorm") =>
       options[option] === undefined
         ? undefined
         : checkNumber(name, option, options[option], "above 0", (x) => x > 0);
     this.name = options.name ?? name;
-    this.rate = checkNumber(name, "learningRate", options.learningRate, "of at least 0", isNotNegative);
+    const rate = readLearningRate(name, options.learningRate);
+    this.schedule = typeof rate === "number" ? undefined : rate;
+    this.rate = typeof rate === "number" ? rate : (rate.at(0) ?? Number.NaN);
     const decay = options.weightDecay ?? 0;
     this.weightDecay = checkNumber(name, "weightDecay", decay, "of at least 0", isNotNegative);
     this.clipnorm = positive("clipnorm");
@@ -131,6 +153,17 @@ export abstract class Optimizer {
       options.emaOverwriteFrequency == null
         ? undefined
         : checkInteger(name, "emaOverwriteFrequency", options.emaOverwriteFrequency, 1, 2 ** 31 - 1);
+    this.gradientAccumulationSteps =
+      options.gradientAccumulationSteps == null
+        ? undefined
+        : checkInteger(name, "gradientAccumulationSteps", options.gradientAccumulationSteps, 2);
+    this.lossScaleFactor =
+      options.lossScaleFactor == null
+        ? undefined
+        : checkNumber(name, "lossScaleFactor", options.lossScaleFactor, "above 0", (x) => x > 0);
+    if (this.gradientAccumulationSteps !== undefined) {
+      this.batches = new Variable([], "int32", { name: `${this.name}/batches`, trainable: false });
+    }
     this.iterations = new Variable([], "int32", { name: `${this.name}/iterations`, trainable: false });
     this.learningRateVariable = new Variable([], "float32", {
       name: `${this.name}/learningRate`,
@@ -139,13 +172,44 @@ export abstract class Optimizer {
     });
   }
 
-  /** The present learning rate. A new one holds from the next step on; nothing is compiled again. */
+  /**
+   * The learning rate of the next step; of a schedule that only exists as code, that of the last one. A new one holds from
+   * the next step on; nothing is compiled again.
+   * @throws INVALID_ARGUMENT on assigning where a schedule rules
+   */
   get learningRate(): number {
-    return this.rate;
+    if (!this.schedule) return this.rate;
+    return this.schedule.at(this.stepsTaken) ?? this.learningRateVariable.read().item();
   }
   set learningRate(rate: number) {
+    if (this.schedule) {
+      throw new MyelinError(
+        "INVALID_ARGUMENT",
+        `${this.name}: expected no learning rate to be set where a schedule rules it, got ${rate}`,
+      );
+    }
     this.rate = checkNumber(this.name, "learningRate", rate, "of at least 0", (x) => x >= 0);
     this.learningRateVariable.write(tensor(Float32Array.of(this.rate), []));
+  }
+
+  /** Whether a schedule rules the learning rate. */
+  get hasSchedule(): boolean {
+    return this.schedule !== undefined;
+  }
+
+  /** @internal Whether its schedule only exists as code, which no file can hold. */
+  get isCode(): boolean {
+    return this.schedule !== undefined && this.schedule.getConfig() === undefined;
+  }
+
+  /** Batches it has been given gradients of. */
+  get stepsTaken(): number {
+    return (this.batches ?? this.iterations).read().item();
+  }
+
+  /** Inside a trace: the loss to be differentiated. */
+  scaleLoss(loss: Value): Value {
+    return this.lossScaleFactor === undefined ? loss : ops.multiply(loss, this.lossScaleFactor);
   }
 
   /**
@@ -222,13 +286,14 @@ export abstract class Optimizer {
   /** The slots of one parameter with their names. */
   namedSlotsOf(parameter: Variable): [name: string, slot: Variable][] {
     const slots = this.slotsOf(parameter);
-    return this.allSpecs(parameter).map(({ name }, i) => [name, slots[i]!]);
+    const own = this.allSpecs(parameter).map(({ name }, i): [string, Variable] => [name, slots[i]!]);
+    return this.batches ? [...own, ["gathered", this.gatheredOf(parameter)]] : own;
   }
 
   /** All state in a fixed order: steps taken, learning rate, what is shared, then the slots of these parameters. */
   variables(parameters: readonly Variable[]): readonly Variable[] {
-    const slots = parameters.flatMap((p) => this.slotsOf(p));
-    return [this.iterations, this.learningRateVariable, ...Object.values(this.shared), ...slots];
+    const slots = parameters.flatMap((p) => this.namedSlotsOf(p).map(([, slot]) => slot));
+    return [this.iterations, this.learningRateVariable, ...Object.values(this.sharedState), ...slots];
   }
 
   /** With `useEma`: gives these parameters their averages. `fit` does it when it ends. */
@@ -251,16 +316,67 @@ export abstract class Optimizer {
         `${this.name}.apply: expected ${parameters.length} gradients, got ${gradients.length}`,
       );
     }
+    const { lossScaleFactor: scale } = this;
     const pairs = parameters.flatMap((parameter, i) => {
-      const gradient = gradients[i];
-      return gradient ? [{ parameter, gradient, slots: this.slotsOf(parameter) }] : [];
+      const given = gradients[i];
+      if (!given) return [];
+      const gradient = scale === undefined ? given : ops.divide(given, scale);
+      return [{ parameter, gradient, slots: this.slotsOf(parameter) }];
     });
+    if (this.schedule) {
+      const steps = ops.cast(readVariable(this.batches ?? this.iterations), "float32");
+      assignVariable(this.learningRateVariable, this.schedule.call(steps));
+    }
+    if (this.batches) this.gather(pairs, this.batches, this.gradientAccumulationSteps!);
+    else this.step(pairs);
+  }
+
+  private step(pairs: readonly ParameterUpdate[]): void {
     if (pairs.length > 0) this.applyAll(pairs);
     for (const { parameter } of pairs) {
       if (!parameter.constraint) continue;
       assignVariable(parameter, parameter.constraint.call(readVariable(parameter)));
     }
     assignVariable(this.iterations, ops.add(this.iterations, 1));
+  }
+
+  /**
+   * A step that counts only every `count` batches. There are no branches in a Program: the step is worked out every time,
+   * with what has been gathered so far, and kept or not.
+   */
+  private gather(pairs: readonly ParameterUpdate[], batches: Variable, count: number): void {
+    const isDue = ops.equal(ops.mod(ops.add(readVariable(batches), 1), count), 0);
+    const touched = [this.iterations, ...Object.values(this.shared)];
+    const mean = pairs.map((pair) => {
+      const sum = this.gatheredOf(pair.parameter);
+      const total = ops.add(readVariable(sum), pair.gradient);
+      assignVariable(sum, ops.where(isDue, 0, total));
+      touched.push(pair.parameter, ...pair.slots);
+      return { ...pair, gradient: ops.divide(total, count) };
+    });
+    const before = touched.map(readVariable);
+    this.step(mean);
+    touched.forEach((variable, i) => {
+      const after = readVariable(variable);
+      if (after !== before[i]) assignVariable(variable, ops.where(isDue, after, before[i]!));
+    });
+    assignVariable(batches, ops.add(readVariable(batches), 1));
+  }
+
+  private gatheredOf(parameter: Variable): Variable {
+    let sum = this.gathered.get(parameter);
+    if (!sum) {
+      const path = parameter.name.replaceAll("/", "_");
+      const name = `${this.name}/${path}_gathered`;
+      sum = new Variable(parameter.shape, parameter.dtype, { name, trainable: false });
+      this.gathered.set(parameter, sum);
+    }
+    return sum;
+  }
+
+  /** State that belongs to no parameter, by name, whatever keeps it. */
+  get sharedState(): Readonly<Record<string, Variable>> {
+    return this.batches ? { ...this.shared, batches: this.batches } : this.shared;
   }
 
   /** Every parameter at once. Optimizers with a multi-tensor op override this; the rest write `update`. */
@@ -351,9 +467,11 @@ export abstract class Optimizer {
 
   /** The options of this class as a config holds them. */
   protected baseConfig(): Record<string, unknown> {
-    const { learningRate, weightDecay, clipnorm, clipvalue, globalClipnorm, name } = this;
+    const { weightDecay, clipnorm, clipvalue, globalClipnorm, name } = this;
     const { useEma, emaMomentum, emaOverwriteFrequency } = this;
-    const ema = { useEma, emaMomentum, emaOverwriteFrequency };
+    const { gradientAccumulationSteps, lossScaleFactor } = this;
+    const learningRate = this.schedule ? this.schedule.getConfig() : this.rate;
+    const ema = { useEma, emaMomentum, emaOverwriteFrequency, gradientAccumulationSteps, lossScaleFactor };
     return { learningRate, weightDecay, clipnorm, clipvalue, globalClipnorm, ...ema, name };
   }
 

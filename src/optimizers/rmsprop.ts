@@ -12,10 +12,11 @@ import {
   type OptimizerOptions,
   type Updated,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface RmspropOptions extends OptimizerOptions {
   /** Default 0.001. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** Decay of the mean of squared gradients, in [0, 1]. Default 0.9. */
   rho?: number;
   /** In [0, 1]. Default 0. */

@@ -10,10 +10,11 @@ import {
   type OptimizerOptions,
   type ParameterUpdate,
 } from "./optimizer.ts";
+import type { LearningRate } from "./schedules/index.ts";
 
 export interface SgdOptions extends OptimizerOptions {
   /** Default 0.01. */
-  learningRate?: number;
+  learningRate?: LearningRate;
   /** In [0, 1]: how much of the last step is kept. Default 0. */
   momentum?: number;
   /** Take the gradient's step from where the momentum leads. Default false. */

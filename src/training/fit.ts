@@ -155,7 +155,7 @@ export async function runFit(
     const { steps, rows: samples } = pass;
     callbacks.setModel(model, { epochs: o.epochs, steps, samples, metrics: logNames(pass, test) });
     await callbacks.call("onTrainBegin", {});
-    const logs = await epochs.run(optimizer.iterations.read().item());
+    const logs = await epochs.run(optimizer.stepsTaken);
     if (o.epochs > o.initialEpoch) optimizer.finalizeVariableValues(model.trainableWeights);
     await callbacks.call("onTrainEnd", logs);
   } finally {

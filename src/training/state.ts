@@ -21,7 +21,7 @@ interface SavedConfig {
 /** Null before compile, and for an optimizer that only exists as code: nothing could make it again. */
 export function getTrainingState(trainer: Trainer): TrainingState | null {
   const { options, optimizer } = trainer;
-  const config = optimizer?.getConfig();
+  const config = optimizer?.isCode ? undefined : optimizer?.getConfig();
   if (!options || !optimizer || !config) return null;
   const tensors = Object.fromEntries(
     namedState(trainer, optimizer).map(([name, variable]) => [name, variable.read()]),
@@ -69,7 +69,7 @@ function namedState(trainer: Trainer, optimizer: Optimizer): [name: string, vari
       .map(([name, slot]): [string, Variable] => [`${paths.get(parameter)}/${name}`, slot]),
   );
   const own = { iterations: optimizer.iterations, learningRate: optimizer.learningRateVariable };
-  return [...Object.entries({ ...own, ...optimizer.shared }), ...slots];
+  return [...Object.entries({ ...own, ...optimizer.sharedState }), ...slots];
 }
 
 /** Losses and metrics as JSON can hold them; null when something in them is code. */

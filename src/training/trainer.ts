@@ -256,8 +256,9 @@ export class Trainer {
     const variables = model.trainableWeights;
     const parameters = variables.map(readVariable);
     const { loss, tracked } = this.forward(batch, rows, true);
-    const gradients = backward([loss], [undefined], parameters);
-    this.compiled!.optimizer.apply(gradients, variables);
+    const { optimizer } = this.compiled!;
+    const gradients = backward([optimizer.scaleLoss(loss)], [undefined], parameters);
+    optimizer.apply(gradients, variables);
     return tracked;
   };
 
