@@ -2,8 +2,16 @@
 
 import { describe, MyelinError } from "../core/errors.ts";
 import { factoriesByName } from "../core/factories.ts";
+import { circle } from "./circle.ts";
+import { ctc } from "./ctc.ts";
+import {
+  binaryFocalCrossentropy,
+  categoricalFocalCrossentropy,
+  categoricalGeneralizedCrossEntropy,
+} from "./focal.ts";
 import { categoricalHinge, hinge, squaredHinge } from "./hinge.ts";
 import { FunctionLoss, Loss, type LossConfig, type LossFunction } from "./loss.ts";
+import { dice, tversky } from "./overlap.ts";
 import {
   binaryCrossentropy,
   categoricalCrossentropy,
@@ -21,14 +29,19 @@ import {
   poisson,
 } from "./regression.ts";
 
+export * from "./circle.ts";
+export * from "./ctc.ts";
+export * from "./focal.ts";
 export * from "./hinge.ts";
 export { Loss, type LossConfig, type LossFunction, type LossOptions, type Reduction } from "./loss.ts";
+export * from "./overlap.ts";
 export {
   binaryCrossentropy,
   type CrossentropyOptions,
   categoricalCrossentropy,
   klDivergence,
   type SmoothedCrossentropyOptions,
+  type SparseCrossentropyOptions,
   sparseCategoricalCrossentropy,
 } from "./probability.ts";
 export * from "./regression.ts";
@@ -49,6 +62,13 @@ const BY_NAME = {
   hinge,
   squaredHinge,
   categoricalHinge,
+  binaryFocalCrossentropy,
+  categoricalFocalCrossentropy,
+  categoricalGeneralizedCrossEntropy,
+  dice,
+  tversky,
+  circle,
+  ctc,
 } as const;
 
 const ALIASES = {

@@ -28,8 +28,9 @@ export type LossFunction = (yTrue: Value, yPred: Value) => Value;
  * What the targets of a loss must be, checked on the host before a training starts.
  * values: numbers shaped like the predictions. probabilities: the same, in [0, 1].
  * labels: whole numbers from 0 to classes - 1, one per distribution over the last axis of the predictions.
+ * groups: whole numbers of any size, one per row: equal ones belong together.
  */
-export type TargetKind = "values" | "probabilities" | "labels";
+export type TargetKind = "values" | "probabilities" | "labels" | "groups";
 
 /**
  * Base of all losses. Subclass it and write `call` with `ops`:
@@ -39,6 +40,8 @@ export abstract class Loss {
   readonly name: string;
   readonly reduction: Reduction;
   readonly targets: TargetKind = "values";
+  /** A label that is none of the classes, where labels are asked for. */
+  readonly ignoredLabel: number | undefined = undefined;
 
   constructor(name: string, options: LossOptions = {}) {
     this.name = options.name ?? name;
@@ -91,8 +94,14 @@ export interface BuiltInSpec {
   readonly name: string;
   readonly options: LossOptions;
   readonly targets?: TargetKind;
-  /** One value per element of the predictions; the per-sample loss is their mean over the last axis. */
+  /** One value per element of the predictions; the per-sample loss is their mean over `axis`. */
   elements?(yTrue: Value, yPred: Value): Value;
+  /** Default -1. */
+  readonly axis?: number;
+  /** Which per-sample losses count in a mean, a bool Value; all by default. */
+  counts?(values: Value, yTrue: Value): Value;
+  /** A label that stands for none, let through by the check of labels. */
+  readonly ignoredLabel?: number;
   /** One value per sample, where it is no such mean. */
   values?(yTrue: Value, yPred: Value): Value;
 }
@@ -100,23 +109,30 @@ export interface BuiltInSpec {
 /** A loss made by one of the functions of this folder. */
 export class BuiltInLoss extends Loss {
   override readonly targets: TargetKind;
+  override readonly ignoredLabel: number | undefined;
   private readonly spec: BuiltInSpec;
 
   constructor(spec: BuiltInSpec) {
     super(spec.name, spec.options);
     this.spec = spec;
     this.targets = spec.targets ?? "values";
+    this.ignoredLabel = spec.ignoredLabel;
   }
 
   override call(yTrue: Value, yPred: Value): Value {
     const { elements, values } = this.spec;
     const [t, p] = this.align(yTrue, yPred);
-    return elements ? ops.mean(elements(t, p), { axis: -1 }) : values!(t, p);
+    return elements ? ops.mean(elements(t, p), { axis: this.spec.axis ?? -1 }) : values!(t, p);
   }
 
   /** As in `Loss`, but the mean over the last axis and over the batch are taken as one. */
   override apply(yTrue: Value, yPred: Value, mask?: Value | null, sampleWeight?: Value | null): Value {
-    const { elements } = this.spec;
+    const { elements, counts } = this.spec;
+    if (counts) {
+      const values = this.call(yTrue, yPred);
+      const own = counts(values, yTrue);
+      return this.reduce(values, mask ? ops.logicalAnd(mask, own) : own, sampleWeight);
+    }
     const isMean = this.reduction !== "none" && this.reduction !== "sum";
     if (!elements || !isMean || mask || sampleWeight) return super.apply(yTrue, yPred, mask, sampleWeight);
     return ops.mean(elements(...this.align(yTrue, yPred)));
@@ -132,7 +148,7 @@ export class BuiltInLoss extends Loss {
   }
 
   private align(yTrue: Value, yPred: Value): [Value, Value] {
-    if (this.targets === "labels") return [yTrue, yPred];
+    if (this.targets === "labels" || this.targets === "groups") return [yTrue, yPred];
     return matchTargets(`loss ${this.name}`, yTrue, yPred);
   }
 }

@@ -3,7 +3,7 @@
 // Otherwise probabilities are kept in [1e-7, 1 - 1e-7], as Keras does.
 
 import { MyelinError } from "../core/errors.ts";
-import { checkBoolean, checkNumber, checkOptions } from "../core/options.ts";
+import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/options.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import type { Value } from "../graph/graph.ts";
 import * as ops from "../ops/index.ts";
@@ -13,6 +13,13 @@ import { BuiltInLoss, LOSS_OPTIONS, type LossOptions, logitsOf } from "./loss.ts
 export interface CrossentropyOptions extends LossOptions {
   /** The predictions are logits, not probabilities. Default false. */
   fromLogits?: boolean;
+  /** The axis of the classes. Default -1. */
+  axis?: number;
+}
+
+export interface SparseCrossentropyOptions extends CrossentropyOptions {
+  /** A label, maybe outside the classes, whose samples do not count. Default: none. */
+  ignoreClass?: number | null;
 }
 
 export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
@@ -20,14 +27,16 @@ export interface SmoothedCrossentropyOptions extends CrossentropyOptions {
   labelSmoothing?: number;
 }
 
-const CROSSENTROPY_OPTIONS = [...LOSS_OPTIONS, "fromLogits"] as const;
+const CROSSENTROPY_OPTIONS = [...LOSS_OPTIONS, "fromLogits", "axis"] as const;
 const SMOOTHED_OPTIONS = [...CROSSENTROPY_OPTIONS, "labelSmoothing"] as const;
 
 function checkSmoothed(name: string, options: SmoothedCrossentropyOptions) {
-  const { fromLogits = false, labelSmoothing = 0 } = checkOptions(name, options, SMOOTHED_OPTIONS);
+  const o = checkOptions(name, options, SMOOTHED_OPTIONS);
+  const { fromLogits = false, labelSmoothing = 0 } = o;
   checkBoolean(name, "fromLogits", fromLogits);
+  const axis = checkInteger(name, "axis", o.axis ?? -1, Number.MIN_SAFE_INTEGER);
   checkNumber(name, "labelSmoothing", labelSmoothing, "in [0, 1]", (s) => s >= 0 && s <= 1);
-  return { fromLogits, labelSmoothing };
+  return { fromLogits, labelSmoothing, axis };
 }
 
 /**
@@ -36,10 +45,11 @@ function checkSmoothed(name: string, options: SmoothedCrossentropyOptions) {
  */
 export function binaryCrossentropy(options: SmoothedCrossentropyOptions = {}): BuiltInLoss {
   const name = "binaryCrossentropy";
-  const { fromLogits, labelSmoothing } = checkSmoothed(name, options);
+  const { fromLogits, labelSmoothing, axis } = checkSmoothed(name, options);
   return new BuiltInLoss({
     name,
     options,
+    axis,
     targets: "probabilities",
     elements: (yTrue, yPred) => {
       const t = labelSmoothing
@@ -69,12 +79,14 @@ function sigmoidCrossentropy(t: Value, x: Value): Value {
 /** For one-hot or soft targets [batch, ..., classes]; predictions from a softmax. */
 export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {}): BuiltInLoss {
   const name = "categoricalCrossentropy";
-  const { fromLogits, labelSmoothing } = checkSmoothed(name, options);
+  const { fromLogits, labelSmoothing, axis } = checkSmoothed(name, options);
   return new BuiltInLoss({
     name,
     options,
     targets: "probabilities",
-    values: (yTrue, yPred) => {
+    values: (given, predicted) => {
+      const yTrue = classesLast(given, axis);
+      const yPred = classesLast(predicted, axis);
       const classes = yPred.shape.at(-1)!;
       const t = labelSmoothing
         ? ops.add(ops.multiply(yTrue, 1 - labelSmoothing), labelSmoothing / classes)
@@ -86,22 +98,47 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
   });
 }
 
+/** The axis of the classes moved to the end, where the fast paths are. */
+export function classesLast(x: Value, axis: number): Value {
+  return axis === -1 || axis === x.rank - 1 ? x : ops.moveAxis(x, axis, -1);
+}
+
 /** For whole-number labels [batch, ...] (or [batch, ..., 1]); predictions [batch, ..., classes] from a softmax. */
-export function sparseCategoricalCrossentropy(options: CrossentropyOptions = {}): BuiltInLoss {
+export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): BuiltInLoss {
   const name = "sparseCategoricalCrossentropy";
-  const { fromLogits = false } = checkOptions(name, options, CROSSENTROPY_OPTIONS);
-  checkBoolean(name, "fromLogits", fromLogits);
+  const o = checkOptions(name, options, [...CROSSENTROPY_OPTIONS, "ignoreClass"]);
+  const fromLogits = checkBoolean(name, "fromLogits", o.fromLogits ?? false);
+  const axis = checkInteger(name, "axis", o.axis ?? -1, Number.MIN_SAFE_INTEGER);
+  const ignored =
+    o.ignoreClass == null ? undefined : checkInteger(name, "ignoreClass", o.ignoreClass, -(2 ** 31));
+  const where = `loss ${options.name ?? name}`;
+  const losses = (given: Value, predicted: Value) => {
+    const yPred = classesLast(predicted, axis);
+    const named = matchLabels(where, given, yPred);
+    const isNone = ignored === undefined ? undefined : ops.equal(named, ignored);
+    const labels = isNone ? ops.where(isNone, 0, named) : named;
+    const logits = fromLogits ? yPred : logitsOf(yPred, "softmax");
+    const all = logits
+      ? ops.sparseSoftmaxCrossEntropy(logits, labels)
+      : ops.negative(
+          ops.log(
+            ops.squeeze(ops.takeAlongAxis(normalized(yPred), ops.expandDims(labels, -1), { axis: -1 }), -1),
+          ),
+        );
+    return isNone ? ops.where(isNone, 0, all) : all;
+  };
   return new BuiltInLoss({
     name,
     options,
     targets: "labels",
-    values: (yTrue, yPred) => {
-      const labels = matchLabels(`loss ${options.name ?? name}`, yTrue, yPred);
-      const logits = fromLogits ? yPred : logitsOf(yPred, "softmax");
-      if (logits) return ops.sparseSoftmaxCrossEntropy(logits, labels);
-      const at = ops.takeAlongAxis(normalized(yPred), ops.expandDims(labels, -1), { axis: -1 });
-      return ops.negative(ops.log(ops.squeeze(at, -1)));
-    },
+    ignoredLabel: ignored,
+    values: losses,
+    ...(ignored === undefined
+      ? {}
+      : {
+          counts: (values: Value, yTrue: Value) =>
+            ops.reshape(ops.notEqual(ops.cast(yTrue, "int32"), ignored), values.shape),
+        }),
   });
 }
 

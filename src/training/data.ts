@@ -93,7 +93,9 @@ export function readTargets(
       const came = target.rank === 0 ? "a scalar" : `${target.shape[0]}`;
       throw new MyelinError("SHAPE_MISMATCH", `${label}: expected ${rows} rows like x, got ${came}`);
     }
-    return losses[i]?.targets === "labels" ? toWhole(label, target) : target;
+    return losses[i]?.targets === "labels" || losses[i]?.targets === "groups"
+      ? toWhole(label, target)
+      : target;
   });
 }
 
@@ -288,21 +290,27 @@ function checkFinite(where: string, t: Tensor, from: number, to: number): void {
 
 interface Range {
   readonly most: number;
+  /** Let through all the same. */
+  readonly ignored?: number | undefined;
   readonly meaning: string;
 }
 
 /** What targets of this loss lie between: 0 and `most`. */
 function targetRange(loss: Loss, port: Port): Range | undefined {
-  if (loss.targets === "values") return undefined;
+  if (loss.targets === "values" || loss.targets === "groups") return undefined;
   if (loss.targets === "probabilities") return { most: 1, meaning: `targets from 0 to 1 for ${loss.name}` };
   const classes = port.shape.at(-1) ?? Number.POSITIVE_INFINITY;
-  return { most: classes - 1, meaning: `labels from 0 to ${classes - 1} for ${loss.name}` };
+  return {
+    most: classes - 1,
+    ignored: loss.ignoredLabel,
+    meaning: `labels from 0 to ${classes - 1} for ${loss.name}`,
+  };
 }
 
 function checkRange(where: string, t: Tensor, from: number, to: number, range: Range): void {
   const { data } = t;
   for (let i = from; i < to; i++) {
-    if (data[i]! >= 0 && data[i]! <= range.most) continue;
+    if ((data[i]! >= 0 && data[i]! <= range.most) || data[i] === range.ignored) continue;
     throw new MyelinError(
       "LABEL_OUT_OF_RANGE",
       `${where}: expected ${range.meaning}, got ${data[i]} in ${position(t.shape, i)}`,
