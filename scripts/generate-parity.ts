@@ -32,7 +32,7 @@ export function entriesOf({ namespaces, names, notes = {} }: Group): Entry[] {
     const { as, differs, notApplicable } = notes[name] ?? {};
     const found = namespaces.map((space) => find(space, name)).find((p) => p !== undefined);
     if (notApplicable && found === undefined) return { name, status: "not applicable", why: notApplicable };
-    const path = as ?? found;
+    const path = as !== undefined && lookUp(as) !== undefined ? as : found;
     if (path === undefined || lookUp(path) === undefined) return { name, status: "no" };
     return { name, status: differs ? "different" : "yes", path, why: differs };
   });

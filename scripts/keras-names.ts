@@ -172,7 +172,6 @@ export const GROUPS: readonly Group[] = [
     title: "Regularisers and constraints",
     namespaces: ["regularizers", "constraints"],
     names: "L1 L2 L1L2 OrthogonalRegularizer Regularizer MaxNorm MinMaxNorm NonNeg UnitNorm Constraint",
-    notes: { OrthogonalRegularizer: { as: "regularizers.orthogonal" } },
   },
   {
     title: "Models",

@@ -10,13 +10,22 @@ import { LAYER_OPTIONS, type LayerOptions } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { type BatchShape, formatBatchShape } from "./symbolic.ts";
 import { UnaryLayer } from "./unary.ts";
+import { type ActivityRule, type WeightRules, weightRules } from "./weight-rules.ts";
 
-export interface PositionEmbeddingOptions extends LayerOptions {
+export interface PositionEmbeddingOptions extends LayerOptions, WeightRules<"embeddings">, ActivityRule {
   /** The longest sequence: places are in [0, sequenceLength). */
   sequenceLength: number;
   /** Default "uniform", which is "randomUniform": from -0.05 to 0.05. */
   embeddingsInitializer?: InitializerLike;
 }
+
+const OPTIONS = [
+  ...LAYER_OPTIONS,
+  "sequenceLength",
+  "embeddingsInitializer",
+  ...weightRules("embeddings"),
+  "activityRegularizer",
+] as const;
 
 /** Weight: embeddings [sequenceLength, width]. */
 export class PositionEmbedding extends UnaryLayer {
@@ -28,7 +37,7 @@ export class PositionEmbedding extends UnaryLayer {
 
   constructor(options: PositionEmbeddingOptions) {
     const where = labelOf("positionEmbedding", options);
-    super(checkOptions(where, options, [...LAYER_OPTIONS, "sequenceLength", "embeddingsInitializer"]));
+    super(checkOptions(where, options, OPTIONS));
     this.sequenceLength = checkInteger(where, "sequenceLength", options.sequenceLength, 1);
     const like = options.embeddingsInitializer ?? "uniform";
     this.embeddingsInitializer = resolveInitializer(where, "embeddingsInitializer", like);

@@ -107,6 +107,31 @@ describe("convLstm", () => {
     for (const [build, message] of cases) expect(thrown(build).message).toContain(message);
   });
 
+  test("takes regularizers and constraints for its weights, as others do", () => {
+    const options = {
+      filters: 1,
+      kernelSize: 1,
+      kernelRegularizer: "l2",
+      recurrentRegularizer: "l1",
+      biasConstraint: "nonNeg",
+    } as const;
+    const layer = layers.convLstm1d(options);
+    layer.build([null, 2, 3, 1]);
+    const { kernel, recurrentKernel, bias } = layer.cell;
+    expect(kernel.regularizer).toBeDefined();
+    expect(recurrentKernel.regularizer).toBeDefined();
+    expect(bias?.constraint).toBeDefined();
+    const again = layers.convLstm1d(layer.getConfig() as unknown as typeof options);
+    expect(again.getConfig()).toEqual(layer.getConfig());
+    expect(layer.getConfig().kernelRegularizer).toBeDefined();
+    const places = layers.positionEmbedding({ sequenceLength: 2, embeddingsRegularizer: "l2" });
+    places.build([null, 2, 3]);
+    expect(places.embeddings.regularizer).toBeDefined();
+    const tied = layers.reversibleEmbedding({ inputDim: 3, outputDim: 2, embeddingsRegularizer: "l2" });
+    tied.build([null, 2]);
+    expect(tied.embeddings.regularizer).toBeDefined();
+  });
+
   test("drops in training, one draw for all steps; trains; both ways", async () => {
     const options = {
       filters: 2,
