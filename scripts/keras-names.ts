@@ -124,11 +124,6 @@ export const GROUPS: readonly Group[] = [
     namespaces: ["optimizers"],
     names: `SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Adafactor Nadam Ftrl Lion Lamb Muon ScheduleFreeAdamW
       LossScaleOptimizer MultiOptimizer OptimizerMap`,
-    notes: {
-      LossScaleOptimizer: {
-        notApplicable: "scales losses for half precision; weights and gradients are float32 here",
-      },
-    },
   },
   {
     title: "Learning-rate schedules",

@@ -1,4 +1,5 @@
-"""Records Keras's learning-rate schedules, gradient accumulation and loss scaling, for test/optimizers/schedules.test.ts.
+"""Records Keras's learning-rate schedules, gradient accumulation, loss scaling and optimizers around others, for
+test/optimizers/schedules.test.ts and wrappers.test.ts.
 Run: KERAS_BACKEND=torch python scripts/record-schedule-fixtures.py"""
 
 import json
@@ -66,6 +67,56 @@ RUNS = [
 ]
 runs = [{"name": name, "options": options, "weights": train(optimizer)} for name, options, optimizer in RUNS]
 
+
+
+def follow(optimizer, bad=(), constraint=None, steps=8):
+    """Two variables; at the steps in `bad` one gradient is infinite."""
+    a = keras.Variable(np.array([[0.5, -1.0], [2.0, 0.25]], "float32"), name="a")
+    b = keras.Variable(np.array([1.5, -0.75, 0.1], "float32"), name="b")
+    a.constraint = constraint
+    optimizer.build([a, b])
+    seen = []
+    for step in range(steps):
+        ga = np.array([[0.3, -0.2], [0.1, 0.7]], "float32") * (step + 1)
+        gb = np.array([-0.4, 0.9, 0.05], "float32") * (3 - step)
+        if step in bad:
+            gb[1] = np.inf
+        scale = getattr(optimizer, "dynamic_scale", None)
+        scale = optimizer.loss_scale_factor or 1.0 if scale is None else float(scale)
+        optimizer.apply([keras.ops.convert_to_tensor(ga * scale), keras.ops.convert_to_tensor(gb * scale)])
+        seen.append(np.concatenate([np.asarray(a).ravel(), np.asarray(b).ravel()]).tolist())
+    scale = getattr(optimizer, "dynamic_scale", None)
+    run = {"weights": seen, "scale": None if scale is None else float(scale)}
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if getattr(inner, "use_ema", False):
+        run["averages"] = np.concatenate([np.asarray(v).ravel() for v in inner._model_variables_moving_average]).tolist()
+    return run
+
+
+MAP = O.OptimizerMap(O.SGD(0.1, momentum=0.5), {"b.*": O.RMSprop(0.05)})
+wrappers = [
+    {"name": "sgd", "options": {"learningRate": 0.1, "gradientAccumulationSteps": 3, "useEma": True, "emaMomentum": 0.6},
+     **follow(O.SGD(0.1, gradient_accumulation_steps=3, use_ema=True, ema_momentum=0.6))},
+    {"name": "rmsprop", "options": {"learningRate": 0.1, "gradientAccumulationSteps": 2, "useEma": True, "emaMomentum": 0.6,
+                                    "emaOverwriteFrequency": 2, "globalClipnorm": 0.5},
+     **follow(O.RMSprop(0.1, gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.6, ema_overwrite_frequency=2,
+                        global_clipnorm=0.5))},
+    {"name": "sgd", "options": {"learningRate": 0.1, "gradientAccumulationSteps": 3}, "constrained": True,
+     **follow(O.SGD(0.1, gradient_accumulation_steps=3), constraint=keras.constraints.MinMaxNorm(0.2, 0.6, rate=0.5))},
+    {"name": "lossScaleOptimizer", "bad": [2, 5],
+     "options": {"innerOptimizer": {"name": "sgd", "options": {"learningRate": 0.1, "momentum": 0.9, "useEma": True}},
+                 "initialScale": 64, "dynamicGrowthSteps": 2},
+     **follow(O.LossScaleOptimizer(O.SGD(0.1, momentum=0.9, use_ema=True), 64.0, 2), bad=[2, 5])},
+    {"name": "lossScaleOptimizer", "bad": [1, 2],
+     "options": {"innerOptimizer": {"name": "rmsprop", "options": {"learningRate": 0.1, "gradientAccumulationSteps": 2, "clipnorm": 0.3}}},
+     **follow(O.LossScaleOptimizer(O.RMSprop(0.1, gradient_accumulation_steps=2, clipnorm=0.3)), bad=[1, 2])},
+    {"name": "multiOptimizer",
+     "options": {"lossScaleFactor": 4, "optimizerMap": {
+         "defaultOptimizer": {"name": "sgd", "options": {"learningRate": 0.1, "momentum": 0.5}},
+         "optimizers": {"b.*": {"name": "rmsprop", "options": {"learningRate": 0.05}}}}},
+     **follow(O.MultiOptimizer(MAP, loss_scale_factor=4.0))},
+]
+
 with open("test/fixtures/schedules.json", "w") as f:
-    json.dump({"keras": keras.__version__, "steps": STEPS, "schedules": schedules, "runs": runs}, f)
-print(len(schedules), len(runs))
+    json.dump({"keras": keras.__version__, "steps": STEPS, "schedules": schedules, "runs": runs, "wrappers": wrappers}, f)
+print(len(schedules), len(runs), len(wrappers))

@@ -55,8 +55,8 @@ export class Adam extends Optimizer {
   }
 
   protected updateGroup(group: readonly ParameterUpdate[], options: SweepRun): void {
-    const { beta1, beta2, epsilon, amsgrad, useEma } = this;
-    const names = ["m", "v", ...(amsgrad ? ["vHat"] : []), ...(useEma ? ["average"] : [])] as const;
+    const { beta1, beta2, epsilon, amsgrad, averagesInStep } = this;
+    const names = ["m", "v", ...(amsgrad ? ["vHat"] : []), ...(averagesInStep ? ["average"] : [])] as const;
     const slots = group.map(({ parameter, gradient, slots }) => {
       const own = Object.fromEntries(names.map((name, i) => [name, slots[i]!]));
       return { parameter, gradient, ...own } as ops.AdamSlot;

@@ -12,11 +12,11 @@ import { OPTIMIZER_OPTIONS, type OptimizerConfig, type ParameterUpdate } from ".
 /** Those of Adam that make sense where most rows stand still. */
 export type LazyAdamOptions = Omit<
   AdamOptions,
-  "amsgrad" | "useEma" | "emaMomentum" | "emaOverwriteFrequency"
+  "amsgrad" | "useEma" | "emaMomentum" | "emaOverwriteFrequency" | "gradientAccumulationSteps"
 >;
 
 const KNOWN = [...OPTIMIZER_OPTIONS, "beta1", "beta2", "epsilon"].filter(
-  (name) => name !== "useEma" && !name.startsWith("ema"),
+  (name) => name !== "useEma" && !name.startsWith("ema") && name !== "gradientAccumulationSteps",
 ) as (keyof LazyAdamOptions)[];
 
 /** See `lazyAdam`. */
@@ -64,7 +64,10 @@ interface NamedRows {
  */
 function namedRows(gradient: Value, parameter: Variable): NamedRows | undefined {
   const parts: NamedRows[] = [];
-  const pending = [gradient];
+  // Of a scaled loss: the quotient is left for the rows.
+  const isScaled = gradient.node?.op.name === "divide" && gradient.node.inputs[1]!.rank === 0;
+  const [whole, scale] = isScaled ? (gradient.node!.inputs as [Value, Value]) : [gradient, undefined];
+  const pending = [whole];
   for (let g = pending.pop(); g; g = pending.pop()) {
     const { op, inputs, attrs } = g.node ?? {};
     if (op?.name === "add") pending.push(...inputs!.toReversed());
@@ -72,7 +75,7 @@ function namedRows(gradient: Value, parameter: Variable): NamedRows | undefined 
       const [indices, updates] = inputs as [Value, Value];
       parts.push({
         indices: ops.reshape(indices, [-1]),
-        rows: ops.reshape(updates, [-1, ...parameter.shape.slice(1)]),
+        rows: ops.reshape(scale ? ops.divide(updates, scale) : updates, [-1, ...parameter.shape.slice(1)]),
       });
     } else return undefined;
   }
@@ -90,7 +93,8 @@ function namedRows(gradient: Value, parameter: Variable): NamedRows | undefined 
  * Adam that moves only the rows of an embedding its step has looked up, with their moments: faster for large tables, and
  * another algorithm. Rows that are not named keep their moments as they are, where Adam lets them fade and goes on moving
  * the row by what is left of them; the bias correction still counts all steps. Everything that is not looked up by index
- * is updated as by Adam. Weight decay falls on named rows only; averages (`useEma`) and `amsgrad` are not offered.
+ * is updated as by Adam. Weight decay falls on named rows only; averages (`useEma`), `amsgrad` and
+ * `gradientAccumulationSteps` are not offered.
  * @example optimizers.lazyAdam({ learningRate: 1e-3 })
  */
 export function lazyAdam(options: LazyAdamOptions = {}): LazyAdam {

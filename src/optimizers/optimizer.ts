@@ -2,7 +2,7 @@
 // state. All state (step count, learning rate, slots) is Variables, so it is saved, moved and updated like weights.
 
 import { MyelinError } from "../core/errors.ts";
-import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/options.ts";
+import { checkNumber, checkOptions } from "../core/options.ts";
 import { type Shape, sameShape, sizeOf } from "../core/shape.ts";
 import { tensor } from "../core/tensor.ts";
 import type { Value } from "../graph/graph.ts";
@@ -10,54 +10,11 @@ import { assignVariable, readVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/index.ts";
 import { averaged, clipped, decayed } from "../ops/sweep.ts";
+import { keepIf } from "./keep-if.ts";
+import { type OptimizerOptions, readOptimizerOptions } from "./options.ts";
 import { type LearningRate, type LearningRateSchedule, readLearningRate } from "./schedules/index.ts";
 
-/** What every optimizer takes; the defaults are those of Keras 3. At most one of the three ways of clipping. */
-export interface OptimizerOptions {
-  /**
-   * Step size, of at least 0: a number, which may be changed between steps by assigning `optimizer.learningRate`, or a
-   * schedule (`optimizers.schedules`), worked out from the steps taken.
-   */
-  learningRate?: LearningRate;
-  /** Decoupled: every step first takes `learningRate * weightDecay` of each parameter away. Default: none. */
-  weightDecay?: number;
-  /** Above 0: each gradient whose norm is larger is scaled down to it. Default: none. */
-  clipnorm?: number;
-  /** Above 0: gradients are kept in [-clipvalue, clipvalue]. Default: none. */
-  clipvalue?: number;
-  /** Above 0: all gradients together are scaled down to this norm where theirs is larger. Default: none. */
-  globalClipnorm?: number;
-  /** Keep a running average of the parameters, which they take over when `fit` ends. Default false. */
-  useEma?: boolean;
-  /** How much of the average each step keeps, in [0, 1]. Default 0.99. */
-  emaMomentum?: number;
-  /** Parameters take over their average after every so many steps, too. Default: only when `fit` ends. */
-  emaOverwriteFrequency?: number | null;
-  /**
-   * Parameters move only after so many steps, by the mean of the gradients of these: a larger batch in less memory. The
-   * step then counts as one for the optimizer, while schedules count batches, as in Keras. What has been gathered when `fit`
-   * ends waits for the next fit. Default: every step.
-   */
-  gradientAccumulationSteps?: number | null;
-  /** The loss is multiplied by it before differentiation, and gradients divided by it after. Default: 1. */
-  lossScaleFactor?: number | null;
-  /** Prefix of the state's names; defaults to the optimizer's own name. */
-  name?: string;
-}
-
-export const OPTIMIZER_OPTIONS = [
-  "learningRate",
-  "weightDecay",
-  "clipnorm",
-  "clipvalue",
-  "globalClipnorm",
-  "useEma",
-  "emaMomentum",
-  "emaOverwriteFrequency",
-  "gradientAccumulationSteps",
-  "lossScaleFactor",
-  "name",
-] as const;
+export { OPTIMIZER_OPTIONS, type OptimizerOptions } from "./options.ts";
 
 /** What an update may need beside the gradient; scalars of this step. */
 export interface Hyper {
@@ -125,42 +82,20 @@ export abstract class Optimizer {
   private readonly slots = new Map<Variable, readonly Variable[]>();
 
   constructor(name: string, options: OptimizerOptions & { learningRate: LearningRate }) {
-    const isNotNegative = (x: number) => x >= 0;
-    const positive = (option: "clipnorm" | "clipvalue" | "globalClipnorm") =>
-      options[option] === undefined
-        ? undefined
-        : checkNumber(name, option, options[option], "above 0", (x) => x > 0);
-    this.name = options.name ?? name;
     const rate = readLearningRate(name, options.learningRate);
+    const read = readOptimizerOptions(name, options);
+    this.name = read.name;
+    this.weightDecay = read.weightDecay;
+    this.clipnorm = read.clipnorm;
+    this.clipvalue = read.clipvalue;
+    this.globalClipnorm = read.globalClipnorm;
+    this.useEma = read.useEma;
+    this.emaMomentum = read.emaMomentum;
+    this.emaOverwriteFrequency = read.emaOverwriteFrequency;
+    this.gradientAccumulationSteps = read.gradientAccumulationSteps;
+    this.lossScaleFactor = read.lossScaleFactor;
     this.schedule = typeof rate === "number" ? undefined : rate;
     this.rate = typeof rate === "number" ? rate : (rate.at(0) ?? Number.NaN);
-    const decay = options.weightDecay ?? 0;
-    this.weightDecay = checkNumber(name, "weightDecay", decay, "of at least 0", isNotNegative);
-    this.clipnorm = positive("clipnorm");
-    this.clipvalue = positive("clipvalue");
-    this.globalClipnorm = positive("globalClipnorm");
-    const clips = (["clipnorm", "clipvalue", "globalClipnorm"] as const).filter((c) => this[c] !== undefined);
-    if (clips.length > 1) {
-      throw new MyelinError(
-        "INVALID_OPTION",
-        `${name}: expected at most one of clipnorm, clipvalue and globalClipnorm, got ${clips.join(" and ")}`,
-      );
-    }
-    this.useEma = checkBoolean(name, "useEma", options.useEma ?? false);
-    const isShare = (x: number) => x >= 0 && x <= 1;
-    this.emaMomentum = checkNumber(name, "emaMomentum", options.emaMomentum ?? 0.99, "in [0, 1]", isShare);
-    this.emaOverwriteFrequency =
-      options.emaOverwriteFrequency == null
-        ? undefined
-        : checkInteger(name, "emaOverwriteFrequency", options.emaOverwriteFrequency, 1, 2 ** 31 - 1);
-    this.gradientAccumulationSteps =
-      options.gradientAccumulationSteps == null
-        ? undefined
-        : checkInteger(name, "gradientAccumulationSteps", options.gradientAccumulationSteps, 2);
-    this.lossScaleFactor =
-      options.lossScaleFactor == null
-        ? undefined
-        : checkNumber(name, "lossScaleFactor", options.lossScaleFactor, "above 0", (x) => x > 0);
     if (this.gradientAccumulationSteps !== undefined) {
       this.batches = new Variable([], "int32", { name: `${this.name}/batches`, trainable: false });
     }
@@ -274,7 +209,8 @@ export abstract class Optimizer {
   /** With the average, which comes last. */
   private allSpecs(parameter: Variable): readonly SlotSpec[] {
     const own = this.slotSpecs(parameter);
-    return this.useEma ? [...own, { name: "average" }] : own;
+    // Starts as the parameter itself, which is right as well for one that never has a gradient.
+    return this.useEma ? [...own, { name: "average", initial: "parameter" }] : own;
   }
 
   /** The slots of one parameter. */
@@ -296,13 +232,62 @@ export abstract class Optimizer {
     return [this.iterations, this.learningRateVariable, ...Object.values(this.sharedState), ...slots];
   }
 
+  /** The optimizers behind this one; wrappers say theirs. */
+  get innerOptimizers(): readonly Optimizer[] {
+    return [];
+  }
+
+  /** @internal Which path each weight has in its model, for optimizers that choose by it. */
+  meet(paths: ReadonlyMap<Variable, string>): void {
+    for (const optimizer of this.innerOptimizers) optimizer.meet(paths);
+  }
+
+  /** The running average of a parameter; undefined without `useEma`. */
+  averageOf(parameter: Variable): Variable | undefined {
+    return this.useEma ? this.slotsOf(parameter).at(-1) : undefined;
+  }
+
   /** With `useEma`: gives these parameters their averages. `fit` does it when it ends. */
   finalizeVariableValues(parameters: readonly Variable[]): void {
-    if (!this.useEma || this.iterations.read().item() === 0) return;
+    if (this.stepsTaken === 0) return;
     for (const parameter of parameters) {
-      const average = this.slots.get(parameter)?.at(-1);
+      const average = this.averageOf(parameter);
       if (average) parameter.write(average.read());
     }
+  }
+
+  /**
+   * Exchanges these parameters with their averages: to evaluate or save a model as its average in the middle of a training.
+   * A second call takes them back. No step may be taken in between.
+   * @throws INVALID_ARGUMENT for an optimizer without `useEma`
+   */
+  swapEma(parameters: readonly Variable[]): void {
+    for (const [parameter, average] of this.averages("swapEma", parameters)) {
+      const value = parameter.read();
+      parameter.write(average.read());
+      average.write(value);
+    }
+  }
+
+  /**
+   * Sets the averages of these parameters to the parameters' values.
+   * @throws INVALID_ARGUMENT for an optimizer without `useEma`
+   */
+  copyToEma(parameters: readonly Variable[]): void {
+    for (const [parameter, average] of this.averages("copyToEma", parameters))
+      average.write(parameter.read());
+  }
+
+  private averages(where: string, parameters: readonly Variable[]): [Variable, Variable][] {
+    const found = parameters.flatMap((p): [Variable, Variable][] => {
+      const average = this.averageOf(p);
+      return average ? [[p, average]] : [];
+    });
+    if (found.length > 0 || parameters.length === 0) return found;
+    throw new MyelinError(
+      "INVALID_ARGUMENT",
+      `${this.name}.${where}: expected an optimizer made with useEma: true, got one without averages`,
+    );
   }
 
   /**
@@ -310,12 +295,7 @@ export abstract class Optimizer {
    * @param gradients one per parameter, of its shape
    */
   apply(gradients: readonly (Value | null)[], parameters: readonly Variable[]): void {
-    if (gradients.length !== parameters.length) {
-      throw new MyelinError(
-        "INVALID_ARGUMENT",
-        `${this.name}.apply: expected ${parameters.length} gradients, got ${gradients.length}`,
-      );
-    }
+    this.checkGradients(gradients, parameters);
     const { lossScaleFactor: scale } = this;
     const pairs = parameters.flatMap((parameter, i) => {
       const given = gradients[i];
@@ -328,25 +308,33 @@ export abstract class Optimizer {
       assignVariable(this.learningRateVariable, this.schedule.call(steps));
     }
     if (this.batches) this.gather(pairs, this.batches, this.gradientAccumulationSteps!);
-    else this.step(pairs);
-  }
-
-  private step(pairs: readonly ParameterUpdate[]): void {
-    if (pairs.length > 0) this.applyAll(pairs);
+    else if (pairs.length > 0) this.applyAll(pairs);
     for (const { parameter } of pairs) {
       if (!parameter.constraint) continue;
       assignVariable(parameter, parameter.constraint.call(readVariable(parameter)));
     }
-    assignVariable(this.iterations, ops.add(this.iterations, 1));
+    const isStep = this.batches ? this.isDue(this.batches) : undefined;
+    assignVariable(this.iterations, ops.add(this.iterations, isStep ? ops.cast(isStep, "int32") : 1));
+    if (this.batches) assignVariable(this.batches, ops.add(this.batches, 1));
   }
 
-  /**
-   * A step that counts only every `count` batches. There are no branches in a Program: the step is worked out every time,
-   * with what has been gathered so far, and kept or not.
-   */
+  protected checkGradients(gradients: readonly unknown[], parameters: readonly Variable[]): void {
+    if (gradients.length === parameters.length) return;
+    throw new MyelinError(
+      "INVALID_ARGUMENT",
+      `${this.name}.apply: expected ${parameters.length} gradients, got ${gradients.length}`,
+    );
+  }
+
+  /** Whether this batch is the last of those that make a step. */
+  private isDue(batches: Variable): Value {
+    return ops.equal(ops.mod(ops.add(batches, 1), this.gradientAccumulationSteps!), 0);
+  }
+
+  /** A step that counts only every `count` batches. */
   private gather(pairs: readonly ParameterUpdate[], batches: Variable, count: number): void {
-    const isDue = ops.equal(ops.mod(ops.add(readVariable(batches), 1), count), 0);
-    const touched = [this.iterations, ...Object.values(this.shared)];
+    const isDue = this.isDue(batches);
+    const touched = Object.values(this.shared);
     const mean = pairs.map((pair) => {
       const sum = this.gatheredOf(pair.parameter);
       const total = ops.add(readVariable(sum), pair.gradient);
@@ -354,13 +342,12 @@ export abstract class Optimizer {
       touched.push(pair.parameter, ...pair.slots);
       return { ...pair, gradient: ops.divide(total, count) };
     });
-    const before = touched.map(readVariable);
-    this.step(mean);
-    touched.forEach((variable, i) => {
-      const after = readVariable(variable);
-      if (after !== before[i]) assignVariable(variable, ops.where(isDue, after, before[i]!));
-    });
-    assignVariable(batches, ops.add(readVariable(batches), 1));
+    if (mean.length > 0) keepIf(isDue, touched, () => this.applyAll(mean));
+    // Averages move with every batch, as in Keras.
+    if (!this.useEma) return;
+    for (const { parameter, slots } of pairs) {
+      assignVariable(parameter, this.average(slots.at(-1)!, readVariable(parameter)));
+    }
   }
 
   private gatheredOf(parameter: Variable): Variable {
@@ -410,9 +397,14 @@ export abstract class Optimizer {
       });
       assignVariable(
         parameter,
-        this.useEma ? this.average(slots.at(-1)!, updated.parameter) : updated.parameter,
+        this.averagesInStep ? this.average(slots.at(-1)!, updated.parameter) : updated.parameter,
       );
     });
+  }
+
+  /** Whether a step of the rule moves averages on too; while gradients are gathered they follow by themselves. */
+  protected get averagesInStep(): boolean {
+    return this.useEma && !this.batches;
   }
 
   /** Moves a parameter's average on; what the parameter then is. */
@@ -444,7 +436,7 @@ export abstract class Optimizer {
     pairs: readonly ParameterUpdate[],
     all: readonly ParameterUpdate[] = pairs,
   ): [readonly ParameterUpdate[], SweepRun][] {
-    const { clipvalue, useEma, emaMomentum, emaOverwriteFrequency } = this;
+    const { clipvalue, averagesInStep, emaMomentum, emaOverwriteFrequency } = this;
     const groups = new Map<number, ParameterUpdate[]>();
     for (const pair of pairs) {
       const decay = this.decayOf(pair.parameter);
@@ -459,8 +451,8 @@ export abstract class Optimizer {
         scale: shared ?? this.gradientScale(group),
         clipvalue,
         weightDecay,
-        emaMomentum: useEma ? emaMomentum : undefined,
-        emaOverwriteFrequency: useEma ? emaOverwriteFrequency : undefined,
+        emaMomentum: averagesInStep ? emaMomentum : undefined,
+        emaOverwriteFrequency: averagesInStep ? emaOverwriteFrequency : undefined,
       },
     ]);
   }

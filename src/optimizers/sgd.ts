@@ -38,13 +38,13 @@ export class Sgd extends Optimizer {
   }
 
   protected override applyAll(pairs: readonly ParameterUpdate[]): void {
-    const { momentum, nesterov, useEma } = this;
+    const { momentum, nesterov, averagesInStep } = this;
     for (const [group, options] of this.sweeps(pairs)) {
       const slots = group.map(({ parameter, gradient, slots }) => ({
         parameter,
         gradient,
         velocity: momentum > 0 ? slots[0]! : undefined,
-        average: useEma ? slots.at(-1)! : undefined,
+        average: averagesInStep ? slots.at(-1)! : undefined,
       }));
       const updated = ops.sgdUpdate(slots, { ...options, momentum, nesterov });
       updated.forEach(({ parameter, velocity, average }, i) => {

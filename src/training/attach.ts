@@ -178,7 +178,7 @@ const methods: ThisType<Model> & Partial<Model> = {
   },
   getOptimizerVariables() {
     const { optimizer } = trainerOf(this);
-    const hasStepped = optimizer && Number(optimizer.iterations.read().item()) > 0;
+    const hasStepped = optimizer && optimizer.stepsTaken > 0;
     return hasStepped ? optimizer.variables(this.trainableWeights) : [];
   },
   measurePeakMemory() {

@@ -62,7 +62,8 @@ function invalid(expected: string, came: unknown): MyelinError {
 
 /** The optimizer's Variables by names that do not depend on how many layers the process has made before. */
 function namedState(trainer: Trainer, optimizer: Optimizer): [name: string, variable: Variable][] {
-  const paths = new Map(trainer.model.namedWeights().map((w) => [w.variable, w.path]));
+  const paths = trainer.weightPaths;
+  optimizer.meet(paths);
   const slots = trainer.model.trainableWeights.flatMap((parameter) =>
     optimizer
       .namedSlotsOf(parameter)

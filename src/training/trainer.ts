@@ -11,6 +11,7 @@ import type { Engine } from "../engine/engine.ts";
 import { currentEngine, type EngineName, engineNamed } from "../engine/select.ts";
 import type { Value } from "../graph/graph.ts";
 import { readVariable } from "../graph/trace.ts";
+import type { Variable } from "../graph/variable.ts";
 import { collectLosses } from "../layers/added-losses.ts";
 import { flatten } from "../layers/nest.ts";
 import { SymbolicTensor } from "../layers/symbolic.ts";
@@ -130,6 +131,7 @@ export class Trainer {
 
   /** Step count and slots belong to one model's training: a second one would disturb them unseen. */
   private own(optimizer: Optimizer): void {
+    for (const inner of optimizer.innerOptimizers) this.own(inner);
     const owner = owners.get(optimizer);
     if (owner && owner !== this) {
       throw new MyelinError(
@@ -257,10 +259,16 @@ export class Trainer {
     const parameters = variables.map(readVariable);
     const { loss, tracked } = this.forward(batch, rows, true);
     const { optimizer } = this.compiled!;
+    optimizer.meet(this.weightPaths);
     const gradients = backward([optimizer.scaleLoss(loss)], [undefined], parameters);
     optimizer.apply(gradients, variables);
     return tracked;
   };
+
+  /** Where each weight is in the model. */
+  get weightPaths(): ReadonlyMap<Variable, string> {
+    return new Map(this.model.namedWeights().map((w) => [w.variable, w.path]));
+  }
 
   private readonly testStep: StepFunction = (batch, rows) => this.forward(batch, rows, false).tracked;
 

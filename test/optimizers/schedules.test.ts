@@ -176,7 +176,7 @@ it("refuses wrong options", () => {
     ],
     [
       () => optimizers.sgd({ gradientAccumulationSteps: 1 }),
-      /gradientAccumulationSteps to be an integer of at least 2, got 1/,
+      /gradientAccumulationSteps to be an integer from 2 to 2147483647, got 1/,
     ],
     [() => optimizers.sgd({ lossScaleFactor: 0 }), /lossScaleFactor to be a number above 0, got 0/],
   ];
