@@ -74,5 +74,6 @@ export {
   type GenerateOptions,
   History,
   type Logs,
+  MetricState,
   type PredictOptions,
 } from "./training/index.ts";

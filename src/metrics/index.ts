@@ -10,12 +10,39 @@ import {
   sparseTopKCategoricalAccuracy,
   topKCategoricalAccuracy,
 } from "./accuracy.ts";
-import { auc, f1Score, precision, recall } from "./confusion.ts";
-import { MeanMetric, Metric, type MetricConfig, type MetricFunction, type MetricOptions } from "./metric.ts";
+import { concordanceCorrelation, pearsonCorrelation, r2Score } from "./correlation.ts";
+import {
+  f1Score,
+  falseNegatives,
+  falsePositives,
+  fBetaScore,
+  precision,
+  recall,
+  trueNegatives,
+  truePositives,
+} from "./counts.ts";
+import {
+  auc,
+  precisionAtRecall,
+  recallAtPrecision,
+  sensitivityAtSpecificity,
+  specificityAtSensitivity,
+} from "./curves.ts";
+import { binaryIou, iou, meanIou, oneHotIou, oneHotMeanIou } from "./iou.ts";
+import {
+  MeanMetric,
+  Metric,
+  type MetricConfig,
+  type MetricFunction,
+  type MetricOptions,
+  SumMetric,
+} from "./metric.ts";
 import {
   binaryCrossentropy,
   categoricalCrossentropy,
+  categoricalHinge,
   cosineSimilarity,
+  hinge,
   klDivergence,
   logCosh,
   meanAbsoluteError,
@@ -25,10 +52,27 @@ import {
   poisson,
   rootMeanSquaredError,
   sparseCategoricalCrossentropy,
+  squaredHinge,
 } from "./regression.ts";
 
 export * from "./accuracy.ts";
-export * from "./confusion.ts";
+export * from "./correlation.ts";
+export {
+  type CountOptions,
+  type F1Options,
+  type FBetaOptions,
+  f1Score,
+  falseNegatives,
+  falsePositives,
+  fBetaScore,
+  precision,
+  recall,
+  type ShareOptions,
+  trueNegatives,
+  truePositives,
+} from "./counts.ts";
+export * from "./curves.ts";
+export * from "./iou.ts";
 export {
   type Amounts,
   Metric,
@@ -47,6 +91,17 @@ export function mean(fn: MetricFunction, options: MetricOptions = {}): Metric {
     throw new MyelinError("INVALID_ARGUMENT", `metrics.mean: expected a function, got ${describe(fn)}`);
   }
   return new MeanMetric(fn, options.name ?? (fn.name || "mean"));
+}
+
+/**
+ * The sum of a function of targets and predictions over everything seen.
+ * @example metrics.sum((yTrue) => yTrue, { name: "events" })
+ */
+export function sum(fn: MetricFunction, options: MetricOptions = {}): Metric {
+  if (typeof fn !== "function") {
+    throw new MyelinError("INVALID_ARGUMENT", `metrics.sum: expected a function, got ${describe(fn)}`);
+  }
+  return new SumMetric(fn, options.name ?? (fn.name || "sum"));
 }
 
 const BY_NAME = {
@@ -71,7 +126,27 @@ const BY_NAME = {
   precision,
   recall,
   f1Score,
+  fBetaScore,
   auc,
+  truePositives,
+  trueNegatives,
+  falsePositives,
+  falseNegatives,
+  precisionAtRecall,
+  recallAtPrecision,
+  sensitivityAtSpecificity,
+  specificityAtSensitivity,
+  hinge,
+  squaredHinge,
+  categoricalHinge,
+  r2Score,
+  pearsonCorrelation,
+  concordanceCorrelation,
+  iou,
+  binaryIou,
+  meanIou,
+  oneHotIou,
+  oneHotMeanIou,
 } as const;
 
 const ALIASES = {
@@ -91,6 +166,12 @@ const ALIASES = {
   kld: "klDivergence",
   KLD: "klDivergence",
   AUC: "auc",
+  logCoshError: "logCosh",
+  IoU: "iou",
+  meanIoU: "meanIou",
+  binaryIoU: "binaryIou",
+  oneHotIoU: "oneHotIou",
+  oneHotMeanIoU: "oneHotMeanIou",
 } as const;
 
 export type MetricName = keyof typeof BY_NAME | keyof typeof ALIASES;
@@ -98,7 +179,7 @@ export type MetricName = keyof typeof BY_NAME | keyof typeof ALIASES;
 /** What `compile` accepts as a metric. */
 export type MetricLike = MetricName | Metric | MetricFunction | MetricConfig;
 
-const factory = factoriesByName<Metric, keyof typeof BY_NAME>("metric", BY_NAME, ALIASES);
+const factory = factoriesByName<Metric, keyof typeof BY_NAME>("metric", BY_NAME as never, ALIASES);
 
 /** Makes a Metric of a name (which logs then carry as given), a function of Values, a saved config or a Metric. */
 export function get(metric: MetricLike, where = "metrics.get"): Metric {

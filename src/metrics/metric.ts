@@ -117,6 +117,13 @@ export class MeanMetric extends Metric {
   }
 }
 
+/** The sum of a function's values over everything seen, each times its sample's weight. */
+export class SumMetric extends MeanMetric {
+  override result(sums: ArrayLike<number>): number {
+    return sums[0]!;
+  }
+}
+
 /** The two amounts of a mean over the values that count. */
 export function sumAndCount(
   where: string,

@@ -92,6 +92,21 @@ export function klDivergence(options: MetricOptions = {}): BuiltInMetric {
   return ofLoss(losses.klDivergence, checkOptions("klDivergence", options, ["name"]));
 }
 
+/** Mean of `max(1 - yTrue * yPred, 0)`, targets -1 or 1 (or 0 or 1). */
+export function hinge(options: MetricOptions = {}): BuiltInMetric {
+  return ofLoss(losses.hinge, checkOptions("hinge", options, ["name"]));
+}
+
+/** Mean of `square(max(1 - yTrue * yPred, 0))`. */
+export function squaredHinge(options: MetricOptions = {}): BuiltInMetric {
+  return ofLoss(losses.squaredHinge, checkOptions("squaredHinge", options, ["name"]));
+}
+
+/** Mean of `max(wrong - right + 1, 0)` for one-hot targets. */
+export function categoricalHinge(options: MetricOptions = {}): BuiltInMetric {
+  return ofLoss(losses.categoricalHinge, checkOptions("categoricalHinge", options, ["name"]));
+}
+
 /** Mean of `yPred - yTrue * log(yPred)`. */
 export function poisson(options: MetricOptions = {}): BuiltInMetric {
   return ofLoss(losses.poisson, checkOptions("poisson", options, ["name"]));

@@ -15,6 +15,7 @@ export type { EvaluateOptions } from "./evaluate.ts";
 export type { FitOptions } from "./fit.ts";
 export type { GenerateOptions } from "./generate.ts";
 export { History } from "./history.ts";
+export { MetricState } from "./metric-state.ts";
 export type { PerOutput } from "./plan.ts";
 export type { PredictOptions } from "./predict.ts";
 export type { ProgressStream, Verbose } from "./progress.ts";

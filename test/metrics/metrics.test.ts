@@ -37,7 +37,7 @@ const fixture = JSON.parse(readFileSync(new URL("../fixtures/metrics.json", impo
 };
 
 const NAMES: Record<string, string> = { KLDivergence: "klDivergence", AUC: "auc", LogCoshError: "logCosh" };
-const OPTIONS: Record<string, string> = { thresholds: "threshold", num_thresholds: "numThresholds" };
+const OPTIONS: Record<string, string> = { num_thresholds: "numThresholds" };
 
 describe("metrics against Keras", () => {
   for (const c of fixture.metrics) {
@@ -114,10 +114,10 @@ describe("metrics", () => {
       "expected a metric as a name, a Metric or a function, got 3",
     );
     expect(() => metrics.precision({ treshold: 1 } as never)).toThrow(
-      'unknown option "treshold"; did you mean "threshold"?',
+      'unknown option "treshold"; did you mean "thresholds"?',
     );
-    expect(() => metrics.precision({ threshold: 2 })).toThrow(
-      "precision: expected threshold to be a number in [0, 1], got 2",
+    expect(() => metrics.precision({ thresholds: 2 })).toThrow(
+      "precision: expected thresholds to be a number in [0, 1], got 2",
     );
     expect(() => metrics.topKCategoricalAccuracy({ k: 0 })).toThrow(
       "expected k to be an integer of at least 1, got 0",
