@@ -120,6 +120,22 @@ export abstract class LayerBase {
     for (const layer of this.#everyLayer()) layer.#trainable = trainable;
   }
 
+  /** @internal Which layers from here down are trainable. */
+  trainableState(): ReadonlyMap<LayerBase, boolean> {
+    return new Map([this, ...this.#everyLayer()].map((layer) => [layer, layer.#trainable]));
+  }
+
+  /** @internal Runs `fn` while the layers are trainable as `state` has it, whatever they have been set to since. */
+  withTrainableState<T>(state: ReadonlyMap<LayerBase, boolean>, fn: () => T): T {
+    const now = this.trainableState();
+    for (const layer of now.keys()) layer.#trainable = state.get(layer) ?? layer.#trainable;
+    try {
+      return fn();
+    } finally {
+      for (const [layer, trainable] of now) layer.#trainable = trainable;
+    }
+  }
+
   /** Makes a weight. Only before the layer is built, that is in `build` or the constructor. */
   addWeight(options: WeightOptions): Variable {
     const where = `${this.path}, addWeight`;

@@ -113,6 +113,7 @@ declare module "../models/architectures/gpt.ts" {
 async function held<T>(model: Model, where: string, run: (trainer: Trainer) => Promise<T>): Promise<T> {
   const trainer = trainerOf(model);
   trainer.check(where);
+  trainer.warnOfFrozen(where);
   const release = trainer.hold(where);
   try {
     return await run(trainer);

@@ -32,7 +32,7 @@ async function findNaN(trainer: Trainer, set: DataSet): Promise<string | null> {
   const broken = model.namedWeights().find(({ variable }) => !holdsFinite(variable));
   if (broken) return `weight ${broken.path} holds NaN or infinity`;
   const step = (...values: Value[]) => {
-    const parameters = model.trainableWeights.map(readVariable);
+    const parameters = trainer.trainableWeights.map(readVariable);
     const { loss } = trainer.forward(withParts(set, values), set.rows, true);
     return [loss, ...backward([loss], [undefined], parameters)];
   };
@@ -120,9 +120,9 @@ export class NanGuard {
   }
 
   private take(): Snapshot {
-    const { model, optimizer } = this.trainer;
+    const { model, optimizer, trainableWeights } = this.trainer;
     const random = model.namedRandomState().map((s) => s.variable);
-    return new Snapshot([...model.weights, ...random, ...optimizer!.variables(model.trainableWeights)]);
+    return new Snapshot([...model.weights, ...random, ...optimizer!.variables(trainableWeights)]);
   }
 }
 

@@ -156,7 +156,7 @@ export async function runFit(
     callbacks.setModel(model, { epochs: o.epochs, steps, samples, metrics: logNames(pass, test) });
     await callbacks.call("onTrainBegin", {});
     const logs = await epochs.run(optimizer.stepsTaken);
-    if (o.epochs > o.initialEpoch) optimizer.finalizeVariableValues(model.trainableWeights);
+    if (o.epochs > o.initialEpoch) optimizer.finalizeVariableValues(trainer.trainableWeights);
     await callbacks.call("onTrainEnd", logs);
   } finally {
     await passes.close();
@@ -192,7 +192,7 @@ async function openPasses(
     const isTraining = kind === "train";
     const limit = isTraining ? o.stepsPerEpoch : o.validationSteps;
     const classWeight = isTraining ? o.classWeight : undefined;
-    const pass = trainer.streamPass(kind, name, source, { limit, classWeight });
+    const pass = trainer.streamPass(kind, name, source, { limit, classWeight, signal: o.signal });
     closing.push(() => pass.close());
     await pass.prepare();
     return pass;

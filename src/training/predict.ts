@@ -44,7 +44,7 @@ export async function predict(
   const limit = o.steps === undefined ? undefined : checkInteger("predict", "steps", o.steps, 1);
   if (isSource(x)) refuse("predict", { batchSize: o.batchSize });
   const { batches, steps, rows } = isSource(x)
-    ? fromSource(trainer, x, limit)
+    ? fromSource(trainer, x, limit, signal)
     : fromArrays(trainer.readInputs("predict", x), batchSize, limit);
   const { model } = trainer;
   callbacks.setModel(model, { epochs: 1, steps, samples: rows, metrics: new Map() });
@@ -91,9 +91,14 @@ function fromArrays(inputs: readonly Tensor[], batchSize: number, limit = Number
   return { batches, steps, rows };
 }
 
-function fromSource(trainer: Trainer, source: BatchSource<unknown>, limit?: number): Batches {
+function fromSource(
+  trainer: Trainer,
+  source: BatchSource<unknown>,
+  limit: number | undefined,
+  signal: AbortSignal | undefined,
+): Batches {
   const batches = (async function* () {
-    const iterator = iterate("predict", source);
+    const iterator = iterate("predict", source, signal);
     try {
       for (let step = 0; step !== limit; step++) {
         const { done, value } = await iterator.next();

@@ -1,7 +1,7 @@
 // Batches that come one after another instead of whole arrays: a Dataset, a generator, any iterable. Here they are told
 // apart from arrays, taken apart, and gone over.
 
-import { describe, MyelinError } from "../core/errors.ts";
+import { aborted, describe, MyelinError } from "../core/errors.ts";
 import { Tensor } from "../core/tensor.ts";
 import type { DataLike } from "./data.ts";
 
@@ -27,8 +27,20 @@ export function isSource(x: unknown): x is BatchSource<unknown> {
   return !ArrayBuffer.isView(x) && (Symbol.asyncIterator in x || Symbol.iterator in x);
 }
 
-/** One pass over a source. */
-export function iterate(where: string, source: BatchSource<unknown>): AsyncIterator<unknown> {
+/**
+ * One pass over a source.
+ * @param signal ends the wait for a batch: `next` then rejects, and `return` waits for nothing
+ */
+export function iterate(
+  where: string,
+  source: BatchSource<unknown>,
+  signal?: AbortSignal,
+): AsyncIterator<unknown> {
+  const iterator = open(where, source);
+  return signal ? abortable(where, iterator, signal) : iterator;
+}
+
+function open(where: string, source: BatchSource<unknown>): AsyncIterator<unknown> {
   const made = typeof source === "function" ? source() : source;
   if (!Array.isArray(made) && (typeof made === "function" || !isSource(made))) {
     throw new MyelinError(
@@ -40,6 +52,35 @@ export function iterate(where: string, source: BatchSource<unknown>): AsyncItera
   return (async function* () {
     yield* made as Iterable<unknown>;
   })();
+}
+
+function abortable(
+  where: string,
+  iterator: AsyncIterator<unknown>,
+  signal: AbortSignal,
+): AsyncIterator<unknown> {
+  return {
+    next: () =>
+      new Promise((resolve, reject) => {
+        const abort = () => reject(aborted(where, signal.reason));
+        if (signal.aborted) {
+          abort();
+          return;
+        }
+        signal.addEventListener("abort", abort, { once: true });
+        iterator
+          .next()
+          .then(resolve, reject)
+          .finally(() => signal.removeEventListener("abort", abort));
+      }),
+    return: async () => {
+      const closed = iterator.return?.();
+      if (!signal.aborted) await closed;
+      // Whoever aborts does not wait for what the source may never bring.
+      else closed?.catch(() => {});
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 /** How many batches a pass has, where the source says so. */

@@ -24,6 +24,8 @@ export interface StreamOptions {
   read(where: string, batch: unknown): DataSet;
   /** Batches of one run; the next run goes on where this one stopped. Default: all of a pass. */
   limit?: number;
+  /** Ends waiting for batches. */
+  signal?: AbortSignal | undefined;
 }
 
 const TRUE = new Tensor(Uint8Array.of(1), [], "bool");
@@ -122,7 +124,7 @@ export class StreamPass implements Going {
     const { name, read } = this.options;
     const next = (async () => {
       if (!this.iterator) {
-        this.iterator = iterate(name, this.source);
+        this.iterator = iterate(name, this.source, this.options.signal);
         this.fetched = 0;
       }
       const { done, value } = await this.iterator.next();

@@ -64,6 +64,7 @@ export interface Weighting {
 export interface StreamUse {
   readonly limit?: number;
   readonly classWeight?: unknown;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A pass, what it is good for, and the size of its data. */
@@ -89,7 +90,11 @@ interface Structure {
 interface Compiled {
   readonly options: CompileOptions;
   readonly optimizer: Optimizer;
+  /** Which layers were trainable: changes since then wait for the next compile. */
+  readonly trainable: TrainableState;
 }
+
+type TrainableState = ReturnType<Model["trainableState"]>;
 
 export class Trainer {
   readonly model: Model;
@@ -108,6 +113,7 @@ export class Trainer {
   private version = 0;
   private structure: Structure | undefined;
   private readonly programs = new Map<string, BatchProgram | Built>();
+  private hasWarned = false;
 
   constructor(model: Model) {
     this.model = model;
@@ -123,7 +129,8 @@ export class Trainer {
     if (given.engine !== undefined) engineNamed(given.engine, "compile");
     this.checkFree("compile");
     this.own(optimizer);
-    this.compiled = { options: given, optimizer };
+    this.compiled = { options: given, optimizer, trainable: this.model.trainableState() };
+    this.hasWarned = false;
     this.expected = undefined;
     this.engineOption = given.engine;
     this.forgetPrograms();
@@ -154,6 +161,30 @@ export class Trainer {
       "NOT_COMPILED",
       `${where}: expected a compiled model; call model.compile({ optimizer, loss }) first`,
     );
+  }
+
+  /** Says once that layers have been frozen or thawed since compile, which this training takes no notice of. */
+  warnOfFrozen(where: string): void {
+    const { trainable } = this.check(where);
+    const changed = [...this.model.trainableState()].filter(
+      ([layer, now]) => now !== (trainable.get(layer) ?? now),
+    );
+    if (changed.length === 0 || this.hasWarned) return;
+    this.hasWarned = true;
+    const names = changed.map(([layer]) => layer.name).join(", ");
+    console.warn(
+      `myelin: ${where}: trainable of ${names} has changed since compile, which takes effect with the next compile`,
+    );
+  }
+
+  /** What this training moves: the weights that were trainable when the model was compiled. */
+  get trainableWeights(): Variable[] {
+    return this.asCompiled(() => this.model.trainableWeights);
+  }
+
+  /** Runs `fn` with the layers trainable as they were when the model was compiled. */
+  private asCompiled<T>(fn: () => T): T {
+    return this.model.withTrainableState(this.check("fit").trainable, fn);
   }
 
   get optimizer(): Optimizer | undefined {
@@ -254,8 +285,7 @@ export class Trainer {
   // ---- steps
 
   private readonly trainStep: StepFunction = (batch, rows) => {
-    const { model } = this;
-    const variables = model.trainableWeights;
+    const variables = this.trainableWeights;
     const parameters = variables.map(readVariable);
     const { loss, tracked } = this.forward(batch, rows, true);
     const { optimizer } = this.compiled!;
@@ -274,9 +304,10 @@ export class Trainer {
 
   /** Inside a trace. */
   forward(batch: Batch<Value>, rows: number, training: boolean) {
-    const { model } = this;
-    const { result, losses } = collectLosses(() => model.callFlat(batch.inputs, { training }));
-    const penalties = model.trainableWeights.flatMap((w) => w.regularizer?.call(readVariable(w)) ?? []);
+    const { result, losses } = collectLosses(() =>
+      this.asCompiled(() => this.model.callFlat(batch.inputs, { training })),
+    );
+    const penalties = this.trainableWeights.flatMap((w) => w.regularizer?.call(readVariable(w)) ?? []);
     const added = [...losses, ...penalties];
     return score(this.objectiveFor(), this.ports.outputs, batch, result, rows, added);
   }
@@ -316,7 +347,15 @@ export class Trainer {
     };
     const [step, steady] =
       kind === "train" ? [this.trainStep, undefined] : [this.testStep, this.model.weights];
-    return new StreamPass(source, { name, engine: this.engine, step, steady, read, limit: o.limit });
+    return new StreamPass(source, {
+      name,
+      engine: this.engine,
+      step,
+      steady,
+      read,
+      limit: o.limit,
+      signal: o.signal,
+    });
   }
 
   /** Keeps a pass for the next data of the same types; its data stays in memory only when it is not large. */

@@ -140,6 +140,32 @@ describe("sources", () => {
     await m.fit(x, y, quiet);
   });
 
+  it("do not hold up who aborts while they are waited for", async () => {
+    let isClosed = false;
+    const stuck = {
+      [Symbol.asyncIterator]: () => {
+        let n = 0;
+        return {
+          next: () => (n++ === 0 ? Promise.resolve({ done: false, value: [x, y] }) : new Promise(() => {})),
+          return: () => {
+            isClosed = true;
+            return new Promise(() => {});
+          },
+        };
+      },
+    } as unknown as BatchSource;
+    const m = compiled();
+    for (const use of ["fit", "evaluate", "predict"] as const) {
+      isClosed = false;
+      const controller = new AbortController();
+      setTimeout(() => controller.abort("enough"), 20);
+      const run = m[use].bind(m) as (source: unknown, options: object) => Promise<unknown>;
+      const error = await rejected(run(stuck, { verbose: 0, signal: controller.signal }));
+      expect([error.name, error.cause, isClosed]).toEqual(["AbortError", "enough", true]);
+    }
+    await m.fit(x, y, quiet);
+  });
+
   const pair = [x, y] as const;
   it.each([
     ["an empty one", [], "expected batches, got none"],
