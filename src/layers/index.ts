@@ -23,6 +23,7 @@ export {
 export * from "./global-pooling.ts";
 export * from "./group-normalization.ts";
 export { Gru, GruCell, type GruCellOptions, type GruOptions, gru, gruCell } from "./gru.ts";
+export * from "./image/index.ts";
 export { InputSpec, type InputSpecOptions } from "./input-spec.ts";
 export * from "./layer-normalization.ts";
 export { Lstm, LstmCell, type LstmCellOptions, type LstmOptions, lstm, lstmCell } from "./lstm.ts";

@@ -1,5 +1,6 @@
 // The names of the `random` namespace.
 
+export { beta, gamma } from "./gamma.ts";
 export {
   bernoulli,
   dropout,
