@@ -74,6 +74,8 @@ export {
   type GenerateOptions,
   History,
   type Logs,
+  type LossData,
   MetricState,
   type PredictOptions,
+  type StepData,
 } from "./training/index.ts";

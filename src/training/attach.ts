@@ -31,7 +31,8 @@ declare module "../models/model.ts" {
     /**
      * Says how the model is trained and measured. May be called again: the optimizer then starts anew.
      * @param options.optimizer a name or an optimizer. Default "rmsprop"
-     * @param options.loss a name, a loss or a function `(yTrue, yPred) => Value`; one per output in a list or record
+     * @param options.loss a name, a loss or a function `(yTrue, yPred) => Value`; one per output in a list or record. May be
+     * left out where layers add losses of their own
      * @param options.metrics names, metrics or functions; for several outputs a list of lists or a record
      * @param options.lossWeights one number per output
      * @param options.engine where this model runs. Default: what `setEngine` chose
@@ -43,13 +44,13 @@ declare module "../models/model.ts" {
      * Trains. Runs off the event loop.
      * @param x rows of inputs: a Tensor, a typed array (read as rows of the model's input shape), `{ data, shape }` or
      * nested arrays; for several inputs a list or a record by input name
-     * @param y targets, one row per row of x
+     * @param y targets, one row per row of x; null for models that compare with nothing
      * @returns losses and metrics per epoch; `valLoss` and so on for validation data
      * @throws MyelinError NOT_COMPILED, BUSY (a training is under way), INVALID_DATA, SHAPE_MISMATCH, NOT_A_NUMBER,
      * LABEL_OUT_OF_RANGE, INVALID_OPTION; ABORTED (named AbortError) when the signal fired
      * @example const history = await model.fit(x, y, { epochs: 5, batchSize: 128, validationSplit: 0.1, seed: 7 });
      */
-    fit(x: DataLike, y: DataLike, options?: FitOptions): Promise<History>;
+    fit(x: DataLike, y: DataLike | null, options?: FitOptions): Promise<History>;
     /**
      * Trains on batches as they come: from a Dataset, a generator, any iterable. The next batch is fetched while one runs.
      * @example await model.fit(Dataset.fromTensorSlices([x, y]).shuffle(10_000).batch(64), { epochs: 3 });
@@ -57,7 +58,7 @@ declare module "../models/model.ts" {
     fit(batches: BatchSource, options?: FitOptions): Promise<History>;
 
     /** Loss and metrics of data. @example const { loss, accuracy } = await model.evaluate(x, y); */
-    evaluate(x: DataLike, y: DataLike, options?: EvaluateOptions): Promise<Logs>;
+    evaluate(x: DataLike, y: DataLike | null, options?: EvaluateOptions): Promise<Logs>;
     evaluate(batches: BatchSource, options?: EvaluateOptions): Promise<Logs>;
 
     /**
@@ -80,12 +81,12 @@ declare module "../models/model.ts" {
     /** One training step on one batch. @returns loss and metrics of this batch, before the step */
     trainOnBatch(
       x: DataLike,
-      y: DataLike,
+      y: DataLike | null,
       options?: { sampleWeight?: DataLike; classWeight?: ClassWeight },
     ): Promise<Logs>;
 
     /** Loss and metrics of one batch. */
-    testOnBatch(x: DataLike, y: DataLike, options?: { sampleWeight?: DataLike }): Promise<Logs>;
+    testOnBatch(x: DataLike, y: DataLike | null, options?: { sampleWeight?: DataLike }): Promise<Logs>;
 
     /**
      * Looks for the op that first makes NaN or infinity in a training step on these rows, on the reference engine (slow).

@@ -85,6 +85,7 @@ export function readTargets(
   losses: readonly (Loss | undefined)[],
   rows: number,
 ): (Tensor | undefined)[] {
+  if (data == null && losses.every((l) => l === undefined)) return ports.map(() => undefined);
   return spread(where, data, ports, (i) => losses[i] === undefined).map(([label, one, port], i) => {
     if (losses[i] === undefined && one == null) return undefined;
     const length = ArrayBuffer.isView(one) ? (one as Uint8Array).length : undefined;

@@ -28,6 +28,12 @@ export async function diagnoseNaN(trainer: Trainer, x: unknown, y: unknown): Pro
  */
 async function findNaN(trainer: Trainer, set: DataSet): Promise<string | null> {
   const { model } = trainer;
+  if (model.trainStep) {
+    throw new MyelinError(
+      "INVALID_ARGUMENT",
+      `diagnoseNaN: expected a model that trains as compile says, got ${model.name} with a trainStep of its own`,
+    );
+  }
   const args = partsOf(set);
   const broken = model.namedWeights().find(({ variable }) => !holdsFinite(variable));
   if (broken) return `weight ${broken.path} holds NaN or infinity`;

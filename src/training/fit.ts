@@ -140,6 +140,12 @@ export async function runFit(
 ): Promise<History> {
   const { optimizer } = trainer.check("fit");
   const o = readOptions(options);
+  if (o.nan && trainer.model.trainStep) {
+    throw new MyelinError(
+      "INVALID_OPTION",
+      "fit: expected no debug.nan for a model with a trainStep of its own",
+    );
+  }
   const history = new History();
   const callbacks = new CallbackList("fit", [...o.callbacks, history]);
   const breather = new Breather();

@@ -19,5 +19,6 @@ export { MetricState } from "./metric-state.ts";
 export type { PerOutput } from "./plan.ts";
 export type { PredictOptions } from "./predict.ts";
 export type { ProgressStream, Verbose } from "./progress.ts";
+export type { LossData, StepData } from "./steps.ts";
 export * as callbacks from "./stock-callbacks.ts";
 export type { CompileOptions } from "./trainer.ts";

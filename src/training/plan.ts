@@ -7,6 +7,7 @@ import { get as getLoss, type Loss, type LossLike } from "../losses/index.ts";
 import { get as getMetric, type Metric, type MetricLike } from "../metrics/index.ts";
 import * as ops from "../ops/index.ts";
 import type { Batch, Port } from "./data.ts";
+import { meanOverRows } from "./steps.ts";
 import type { Tracked } from "./totals.ts";
 
 /** One per output: alone for a single one, else a list or a record by output name. */
@@ -26,7 +27,8 @@ type MetricsOption =
   | Readonly<Record<string, MetricLike | readonly MetricLike[]>>;
 
 export interface ObjectiveOptions {
-  loss: PerOutput<LossLike | null>;
+  /** May be left out where layers add losses of their own or the model has a `computeLoss` or `trainStep`. */
+  loss?: PerOutput<LossLike | null> | null;
   metrics?: MetricsOption;
   weightedMetrics?: MetricsOption;
   lossWeights?: readonly number[] | Readonly<Record<string, number>>;
@@ -36,14 +38,8 @@ const WHERE = "compile";
 
 /** Checks what can be checked before the outputs are known: names, mainly. */
 export function checkObjective(options: ObjectiveOptions): void {
-  if (options.loss === undefined || options.loss === null) {
-    throw new MyelinError(
-      "INVALID_OPTION",
-      `${WHERE}: expected a loss, e.g. "meanSquaredError", got ${options.loss}`,
-    );
-  }
   for (const loss of listed(options.loss)) {
-    if (loss === null) continue;
+    if (loss == null) continue;
     const resolved = getLoss(loss as LossLike, WHERE);
     if (resolved.reduction !== "none") continue;
     throw new MyelinError(
@@ -90,7 +86,7 @@ export function resolveObjective(options: ObjectiveOptions, outputs: readonly Po
   const losses = perOutput("loss", loss, outputs, true).map((l) =>
     l == null ? undefined : getLoss(l as LossLike, WHERE),
   );
-  if (losses.every((l) => l === undefined)) {
+  if (loss != null && losses.every((l) => l === undefined)) {
     throw new MyelinError("INVALID_OPTION", `${WHERE}: expected a loss for at least one output, got none`);
   }
   const weights = (
@@ -158,6 +154,7 @@ export interface Outcome {
 /**
  * Inside a trace: losses and metrics of a batch.
  * @param added losses of layers and regularizers: part of the total
+ * @param ownTotal what the model makes of the total, where it has a say
  */
 export function score(
   objective: Objective,
@@ -166,6 +163,7 @@ export function score(
   predictions: readonly Value[],
   rows: number,
   added: readonly Value[] = [],
+  ownTotal?: (total: Value | undefined) => Value,
 ): Outcome {
   const { losses, weights } = objective;
   const isSingle = ports.length === 1;
@@ -173,10 +171,18 @@ export function score(
   const weighted = parts
     .map((part, i) => (part && weights[i] !== 1 ? ops.multiply(part, weights[i]!) : part))
     .filter((part) => part !== undefined);
-  const total = [...weighted, ...added].reduce((a, b) => ops.add(a, b));
-  const tracked = [trackLoss("loss", total, rows)];
+  const [first, ...others] = [...weighted, ...added];
+  const sum = first && others.reduce((a, b) => ops.add(a, b), first);
+  const total = ownTotal ? ownTotal(sum) : sum;
+  if (!total) {
+    throw new MyelinError(
+      "INVALID_OPTION",
+      'expected a loss: give compile one, e.g. loss: "meanSquaredError", or let a layer add its own (addLoss)',
+    );
+  }
+  const tracked = [meanOverRows("loss", total, rows)];
   parts.forEach((part, i) => {
-    if (!isSingle && part) tracked.push(trackLoss(`${ports[i]!.name}Loss`, part, rows));
+    if (!isSingle && part) tracked.push(meanOverRows(`${ports[i]!.name}Loss`, part, rows));
   });
   ports.forEach((port, i) => {
     const measure = (metric: Metric, sampleWeight: Value | undefined) => {
@@ -198,16 +204,6 @@ export function score(
 
 function lacksTarget(what: string, port: Port): MyelinError {
   return new MyelinError("INVALID_DATA", `${what}: expected targets for output ${port.name}, got none`);
-}
-
-/** The mean over samples of batch losses, as Keras logs it: a smaller last batch counts for less. */
-function trackLoss(name: string, loss: Value, rows: number): Tracked {
-  return {
-    name,
-    direction: "min",
-    amounts: [ops.multiply(loss, rows), rows],
-    result: (sums) => sums[0]! / sums[1]!,
-  };
 }
 
 function scalarLoss(loss: Loss, port: Port, batch: Batch<Value>, i: number, prediction: Value): Value {

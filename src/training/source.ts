@@ -5,11 +5,12 @@ import { aborted, describe, MyelinError } from "../core/errors.ts";
 import { Tensor } from "../core/tensor.ts";
 import type { DataLike } from "./data.ts";
 
-/** What a source gives: x and y of one batch as fit takes arrays, and maybe the weights of its rows. */
+/** What a source gives: x and y of one batch as fit takes arrays, and maybe the weights of its rows; or x alone. */
 export type BatchLike =
   | readonly [x: DataLike, y: DataLike]
   | readonly [x: DataLike, y: DataLike, sampleWeight: DataLike]
-  | { readonly x: DataLike; readonly y?: DataLike; readonly sampleWeight?: DataLike };
+  | { readonly x: DataLike; readonly y?: DataLike; readonly sampleWeight?: DataLike }
+  | Tensor;
 
 /**
  * Batches for fit, evaluate or predict: a `Dataset`, an iterable, an async one, or a function that makes one for each
@@ -95,12 +96,13 @@ export interface BatchParts {
   readonly sampleWeight: unknown;
 }
 
-/** A batch as `[x, y]`, `[x, y, sampleWeight]` or a record. */
+/** A batch as `[x, y]`, `[x, y, sampleWeight]` or a record; x alone for models that compare with nothing. */
 export function readBatch(where: string, batch: unknown): BatchParts {
   if (Array.isArray(batch) && (batch.length === 2 || batch.length === 3)) {
     return { x: batch[0], y: batch[1], sampleWeight: batch[2] };
   }
-  if (isRecord(batch) && "x" in batch && "y" in batch) {
+  if (batch instanceof Tensor) return { x: batch, y: undefined, sampleWeight: undefined };
+  if (isRecord(batch) && "x" in batch) {
     return { x: batch.x, y: batch.y, sampleWeight: batch.sampleWeight };
   }
   throw new MyelinError(

@@ -32,6 +32,7 @@ import type { History } from "./history.ts";
 import { Pass, type StepFunction, typesOf } from "./pass.ts";
 import { checkObjective, type Objective, type ObjectiveOptions, resolveObjective, score } from "./plan.ts";
 import { type BatchSource, readBatch } from "./source.ts";
+import { ownLoss, ownStep } from "./steps.ts";
 import { StreamPass } from "./stream-pass.ts";
 import { Ledger } from "./totals.ts";
 import { classWeights, readWeights } from "./weights.ts";
@@ -285,6 +286,7 @@ export class Trainer {
   // ---- steps
 
   private readonly trainStep: StepFunction = (batch, rows) => {
+    if (this.model.trainStep) return this.asCompiled(() => ownStep(this.model, "trainStep", batch, rows));
     const variables = this.trainableWeights;
     const parameters = variables.map(readVariable);
     const { loss, tracked } = this.forward(batch, rows, true);
@@ -300,7 +302,10 @@ export class Trainer {
     return new Map(this.model.namedWeights().map((w) => [w.variable, w.path]));
   }
 
-  private readonly testStep: StepFunction = (batch, rows) => this.forward(batch, rows, false).tracked;
+  private readonly testStep: StepFunction = (batch, rows) =>
+    this.model.testStep
+      ? this.asCompiled(() => ownStep(this.model, "testStep", batch, rows))
+      : this.forward(batch, rows, false).tracked;
 
   /** Inside a trace. */
   forward(batch: Batch<Value>, rows: number, training: boolean) {
@@ -309,7 +314,10 @@ export class Trainer {
     );
     const penalties = this.trainableWeights.flatMap((w) => w.regularizer?.call(readVariable(w)) ?? []);
     const added = [...losses, ...penalties];
-    return score(this.objectiveFor(), this.ports.outputs, batch, result, rows, added);
+    const own = this.model.computeLoss
+      ? (total: Value | undefined) => ownLoss(this.model, batch, result, total, training)
+      : undefined;
+    return score(this.objectiveFor(), this.ports.outputs, batch, result, rows, added, own);
   }
 
   // ---- Programs

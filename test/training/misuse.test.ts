@@ -58,7 +58,6 @@ describe("compile", () => {
     await refuse({ loss: "mse", engine: "nativ" }, 'compile: unknown engine "nativ"; did you mean "native"?');
   });
   it("wants a loss that fits the outputs", async () => {
-    await refuse({ optimizer: "adam" }, 'compile: expected a loss, e.g. "meanSquaredError", got undefined');
     await refuse(
       { loss: losses.hinge({ reduction: "none" }) },
       'expected loss hinge to have a reduction for training, got "none"',
@@ -68,7 +67,13 @@ describe("compile", () => {
     await refuse({ loss: "mse", lossWeights: ["a"] }, 'expected lossWeights to be finite numbers, got "a"');
     await refuse({ loss: "mse", metrics: "accuracy" }, "expected metrics to be a list or a record by output");
     await refuse({ loss: "mse", metrics: { out: "mse" } }, 'expected metrics for outputs dense, got "out"');
-    await refuse(undefined as never, 'expected a loss, e.g. "meanSquaredError"');
+    for (const loss of [undefined, null]) {
+      const model = fresh();
+      model.compile({ optimizer: "adam", loss });
+      const message = 'expected a loss: give compile one, e.g. loss: "meanSquaredError"';
+      await expectFailure(() => model.fit([[1, 2]], [1]), "INVALID_OPTION", message);
+      await expectFailure(() => model.evaluate([[1, 2]], [1]), "INVALID_OPTION", message);
+    }
   });
   it("wants an optimizer for every model", () => {
     const optimizer = optimizers.adam();
