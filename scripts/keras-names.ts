@@ -172,8 +172,16 @@ export const GROUPS: readonly Group[] = [
     title: "Models",
     namespaces: ["Model.prototype", ""],
     names: `Model Sequential clone_model load_model save_model model_from_json compile fit evaluate predict train_on_batch
-      test_on_batch predict_on_batch summary save save_weights load_weights get_layer get_config to_json export quantize`,
+      test_on_batch predict_on_batch compute_loss train_step test_step predict_step reset_metrics summary save save_weights load_weights get_layer get_config to_json export quantize`,
     notes: {
+      compute_loss: {
+        as: "Model",
+        differs: "`computeLoss`, for subclasses: is given what compile's losses come to",
+      },
+      train_step: { as: "Model", differs: "`trainStep`, for subclasses: traced, returns scalars to log" },
+      test_step: { as: "Model", differs: "`testStep`, for subclasses: traced, returns scalars to log" },
+      predict_step: { as: "Model", differs: "a subclass overrides `call`" },
+      reset_metrics: { notApplicable: "every fit, evaluate, trainOnBatch and testOnBatch counts anew" },
       save_model: { as: "Model.prototype.save", differs: "a method of the model alone" },
       to_json: { as: "Model.prototype.toJSON", differs: "gives plain data, which JSON.stringify writes" },
       export: later("export to other formats"),

@@ -4,11 +4,11 @@
 import { aborted, MyelinError } from "../core/errors.ts";
 import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/options.ts";
 import { deriveSeed, Random, splitSeed } from "../core/random.ts";
-import { tensor } from "../core/tensor.ts";
+import { type Tensor, tensor } from "../core/tensor.ts";
 import { Dataset } from "../data/dataset.ts";
 import { Breather } from "./breather.ts";
 import { type CallbackLike, CallbackList, type Direction, hook, type Logs, listOf } from "./callbacks.ts";
-import { type DataLike, type DataSet, rowsOfSet } from "./data.ts";
+import { type DataLike, type DataSet, partsOf, rowsOfSet, withParts } from "./data.ts";
 import { NanGuard } from "./diagnose.ts";
 import { runTest } from "./evaluate.ts";
 import { History } from "./history.ts";
@@ -194,10 +194,13 @@ async function openPasses(
   const close = async () => {
     for (const end of closing.reverse()) await end();
   };
-  const stream = async (kind: "train" | "test", name: string, source: BatchSource<unknown>) => {
-    const isTraining = kind === "train";
-    const limit = isTraining ? o.stepsPerEpoch : o.validationSteps;
-    const classWeight = isTraining ? o.classWeight : undefined;
+  const stream = async (
+    kind: "train" | "test",
+    name: string,
+    source: BatchSource<unknown>,
+    classWeight?: ClassWeight,
+  ) => {
+    const limit = kind === "train" ? o.stepsPerEpoch : o.validationSteps;
     const pass = trainer.streamPass(kind, name, source, { limit, classWeight, signal: o.signal });
     closing.push(() => pass.close());
     await pass.prepare();
@@ -215,7 +218,7 @@ async function openPasses(
   try {
     let pass: Passes["pass"];
     let guard: NanGuard | undefined;
-    if ("source" in training) pass = await stream("train", "fit", training.source);
+    if ("source" in training) pass = await stream("train", "fit", training.source, o.classWeight);
     else if (o.stepsPerEpoch !== undefined) pass = await stream("train", "fit", endless(training, o, seed));
     else {
       const inMemory = await memory("train", training);
@@ -238,19 +241,16 @@ async function openPasses(
 
 /** Rows in memory as batches without end, for epochs that are no whole passes. */
 function endless(set: DataSet, o: FitSettings, seed: number): BatchSource<unknown> {
-  const x = set.inputs.length === 1 ? set.inputs[0]! : set.inputs;
-  const isPlain = set.targets.length === 1;
-  const y = isPlain ? set.targets[0]! : set.targets;
-  const w = isPlain ? set.weights[0] : set.weights;
-  if (set.targets.includes(undefined) || (!isPlain && set.weights.some((v) => v))) {
-    throw new MyelinError(
-      "INVALID_OPTION",
-      "fit: expected a Dataset for stepsPerEpoch with outputs that have no targets or their own weights, got arrays",
-    );
-  }
-  const rows = Dataset.fromTensorSlices((w && isPlain ? [x, y, w] : [x, y]) as never);
+  const rows = Dataset.fromTensorSlices(partsOf(set));
   const mixed = o.shuffle ? rows.shuffle(set.rows, { seed }) : rows;
-  return mixed.batch(Math.min(o.batchSize, set.rows)).repeat();
+  return mixed
+    .batch(Math.min(o.batchSize, set.rows))
+    .repeat()
+    .map((parts) => {
+      const { inputs, targets, weights } = withParts(set, parts as Tensor[]);
+      const given = <T>(list: readonly T[]) => (list.every((t) => t === undefined) ? undefined : list);
+      return { x: inputs, y: given(targets), sampleWeight: given(weights) };
+    });
 }
 
 function logNames(pass: Going, test: Going | undefined): ReadonlyMap<string, Direction> {

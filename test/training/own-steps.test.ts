@@ -68,7 +68,7 @@ class Bounded extends Model {
 
 /** Two networks against each other, trained in turn within one step. */
 class Gan extends Model {
-  private readonly criticOptimizer = optimizers.adam({ learningRate: 0.02 });
+  private readonly criticOptimizer = optimizers.adam({ learningRate: 0.01, beta1: 0.5 });
   constructor(
     readonly maker: Sequential,
     readonly critic: Sequential,
@@ -179,7 +179,7 @@ describe.each(availableEngines().map((engine) => [engine.name, engine] as const)
         layers.dense({ units: 1 }),
       ]);
       const gan = new Gan(maker, critic);
-      gan.compile({ optimizer: optimizers.adam({ learningRate: 0.02 }), engine });
+      gan.compile({ optimizer: optimizers.adam({ learningRate: 0.01, beta1: 0.5 }), engine });
       const real = new Tensor(
         Float32Array.from({ length: 32 }, (_, i) => 3 + 0.1 * Math.sin(i * 1.7)),
         [32, 1],
@@ -187,7 +187,7 @@ describe.each(availableEngines().map((engine) => [engine.name, engine] as const)
       );
       const zeros = new Tensor(new Float32Array(64), [32, 2], "float32");
       const { history } = await gan.fit(zeros, real, {
-        epochs: 150,
+        epochs: 300,
         batchSize: 32,
         verbose: 0,
         seed: 3,
@@ -195,7 +195,7 @@ describe.each(availableEngines().map((engine) => [engine.name, engine] as const)
       expect(Object.keys(history)).toEqual(["criticLoss", "makerLoss"]);
       const made = (await gan.predict(waves(2, 4))).data;
       const mean = Array.from(made).reduce((sum, v) => sum + v, 0) / made.length;
-      expect(mean).toBeGreaterThan(1.5);
+      expect(Math.abs(mean - 3)).toBeLessThan(0.3);
     });
   },
 );

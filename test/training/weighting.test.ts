@@ -209,6 +209,28 @@ describe("weights", () => {
     expect(error.message).toMatch(message);
   });
 
+  it("goes with epochs that are no whole passes", async () => {
+    const options = { batchSize: 5, shuffle: false, verbose: 0 } as const;
+    const [whole, parted] = [compiled(), compiled()];
+    for (const classWeight of [undefined, { 0: 0.5, 1: 3 }]) {
+      await whole.fit(x, y, { ...options, epochs: 2, classWeight });
+      await parted.fit(x, y, { ...options, epochs: 4, stepsPerEpoch: 1, classWeight });
+    }
+    expect(parted.getWeights()).toEqual(whole.getWeights());
+    const models = [twoInputs(), twoInputs()];
+    const given = [
+      { a: x, b: data("x2") },
+      { value: data("value"), kind: data("labels") },
+    ] as const;
+    for (const m of models) {
+      m.compile({ optimizer: "sgd", loss: { value: "mse", kind: "sparseCategoricalCrossentropy" } });
+    }
+    const sampleWeight = { kind: data("w") };
+    await models[0]!.fit(...given, { ...options, epochs: 1, sampleWeight });
+    await models[1]!.fit(...given, { ...options, epochs: 2, stepsPerEpoch: 1, sampleWeight });
+    expect(models[1]!.getWeights()).toEqual(models[0]!.getWeights());
+  });
+
   it("refuses class weights for several outputs, targets that are missing, losses for nothing", async () => {
     const m = twoInputs();
     const inputs = { a: x, b: data("x2") };
