@@ -247,7 +247,8 @@ export class Model extends Layer {
 
   static override fromConfig(config: Readonly<Record<string, unknown>>, read: LayerReader): Layer {
     const { name, trainable, seed, ...connections } = config as ModelBaseOptions & Record<string, unknown>;
-    return new Model({ name, trainable, seed, ...readConnections(connections, read) });
+    // A subclass that takes the same options is made again as what it is.
+    return new this({ name, trainable, seed, ...readConnections(connections, read) });
   }
 
   // ---- inside

@@ -162,7 +162,8 @@ export class Sequential extends Model {
     }
     const first =
       input == null ? [] : [read({ className: "InputLayer", config: input as LayerConfig["config"] })];
-    return new Sequential([...first, ...layers.map((l) => read(l as LayerConfig))], options);
+    // A subclass with the same constructor is made again as what it is.
+    return new this([...first, ...layers.map((l) => read(l as LayerConfig))], options);
   }
 }
 

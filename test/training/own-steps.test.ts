@@ -1,5 +1,8 @@
 // Models that say themselves what a step is: losses from layers alone, computeLoss, trainStep and testStep.
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Tensor } from "../../src/core/tensor.ts";
 import { Dataset } from "../../src/data/dataset.ts";
@@ -9,8 +12,9 @@ import type { Value } from "../../src/graph/graph.ts";
 import * as layers from "../../src/layers/index.ts";
 import { Layer } from "../../src/layers/layer.ts";
 import { input } from "../../src/models/input.ts";
+import { loadModel } from "../../src/models/loading.ts";
 import { Model, model } from "../../src/models/model.ts";
-import { type Sequential, sequential } from "../../src/models/sequential.ts";
+import { Sequential, sequential } from "../../src/models/sequential.ts";
 import * as ops from "../../src/ops/index.ts";
 import * as optimizers from "../../src/optimizers/index.ts";
 import type { LossData, StepData } from "../../src/training/steps.ts";
@@ -199,6 +203,33 @@ describe.each(availableEngines().map((engine) => [engine.name, engine] as const)
     });
   },
 );
+
+it("a subclass is saved and loaded as what it is, and goes on", async () => {
+  class Chain extends Sequential {
+    override computeLoss({ loss }: LossData) {
+      return ops.multiply(loss!, 2);
+    }
+  }
+  const folder = await mkdtemp(join(tmpdir(), "own-steps-"));
+  try {
+    const made = [
+      new Bounded(connect()),
+      new Chain([layers.dense({ units: 2, inputShape: [3] })], { seed: 4 }),
+    ];
+    for (const m of made) {
+      m.compile({ optimizer: "adam", loss: "mse" });
+      await m.fit(x, y, quiet);
+      await m.save(folder);
+      expect((await rejected(loadModel(folder))).message).toContain(`unknown layer class "${m.className}"`);
+      const again = await loadModel(folder, { customLayers: [Bounded, Chain] });
+      expect(again).toBeInstanceOf(m.constructor);
+      expect(await again.trainOnBatch(x, y)).toEqual(await m.trainOnBatch(x, y));
+      expect(again.getWeights()).toEqual(m.getWeights());
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
 
 describe("steps of a model's own are refused", () => {
   const failing = (step: () => unknown) => {
