@@ -35,6 +35,7 @@ export * from "./multi-head-attention.ts";
 export type { NoiseOptions } from "./noise.ts";
 export * from "./pooling.ts";
 export * from "./position-embedding.ts";
+export * from "./preprocessing/index.ts";
 export * from "./regularization.ts";
 export * from "./reshaping.ts";
 export * from "./resizing.ts";
