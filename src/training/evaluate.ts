@@ -66,7 +66,7 @@ export async function evaluate(
   const steps = o.steps === undefined ? undefined : checkInteger("evaluate", "steps", o.steps, 1);
   if (isSource(x)) {
     refuse("evaluate", { y, sampleWeight: o.sampleWeight, batchSize: o.batchSize });
-    const pass = trainer.streamPass("test", "evaluate", x, { limit: steps, signal });
+    const pass = trainer.streamPass("test", "evaluate", x, { limit: steps, limitName: "steps", signal });
     try {
       await pass.prepare();
       return await test(pass);

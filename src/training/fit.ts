@@ -200,8 +200,13 @@ async function openPasses(
     source: BatchSource<unknown>,
     classWeight?: ClassWeight,
   ) => {
-    const limit = kind === "train" ? o.stepsPerEpoch : o.validationSteps;
-    const pass = trainer.streamPass(kind, name, source, { limit, classWeight, signal: o.signal });
+    const limitName = kind === "train" ? "stepsPerEpoch" : "validationSteps";
+    const pass = trainer.streamPass(kind, name, source, {
+      limit: o[limitName],
+      limitName,
+      classWeight,
+      signal: o.signal,
+    });
     closing.push(() => pass.close());
     await pass.prepare();
     return pass;

@@ -11,7 +11,7 @@ import { type CallbackLike, CallbackList, listOf } from "./callbacks.ts";
 import { rowsOf } from "./data.ts";
 import { checkBatchSize, checkSignal, checkVerbose, refuse } from "./options.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";
-import { type BatchSource, isSource, iterate, knownSteps, readBatchInputs } from "./source.ts";
+import { type BatchSource, isSource, iterate, readBatchInputs, stepsOf } from "./source.ts";
 import type { Trainer } from "./trainer.ts";
 
 export interface PredictOptions {
@@ -109,7 +109,7 @@ function fromSource(
       await iterator.return?.();
     }
   })();
-  return { batches, steps: limit ?? knownSteps(source), rows: undefined };
+  return { batches, steps: stepsOf("predict", source, limit, "steps"), rows: undefined };
 }
 
 function batchOf(inputs: readonly Tensor[], from: number, batchSize: number): readonly Tensor[] {

@@ -84,10 +84,24 @@ function abortable(
   };
 }
 
-/** How many batches a pass has, where the source says so. */
-export function knownSteps(source: BatchSource<unknown>): number | undefined {
+/**
+ * How many batches a run has, where somebody says so.
+ * @param limit what the option of this name was given
+ */
+export function stepsOf(
+  where: string,
+  source: BatchSource<unknown>,
+  limit: number | undefined,
+  option: "stepsPerEpoch" | "validationSteps" | "steps",
+): number | undefined {
   const { cardinality } = source as { cardinality?: unknown };
-  return typeof cardinality === "number" && Number.isFinite(cardinality) ? cardinality : undefined;
+  if (limit === undefined && cardinality === Number.POSITIVE_INFINITY) {
+    throw new MyelinError(
+      "INVALID_OPTION",
+      `${where}: expected ${option} for a dataset without end, got none`,
+    );
+  }
+  return limit ?? (typeof cardinality === "number" ? cardinality : undefined);
 }
 
 export interface BatchParts {

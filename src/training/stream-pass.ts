@@ -11,7 +11,7 @@ import type { Breather } from "./breather.ts";
 import { type DataSet, partsOf, withParts } from "./data.ts";
 import type { Going, PassRun, StepFunction } from "./pass.ts";
 import { typesOf } from "./pass.ts";
-import { type BatchSource, iterate, knownSteps } from "./source.ts";
+import { type BatchSource, iterate, stepsOf } from "./source.ts";
 import { Totals } from "./totals.ts";
 
 export interface StreamOptions {
@@ -24,6 +24,8 @@ export interface StreamOptions {
   read(where: string, batch: unknown): DataSet;
   /** Batches of one run; the next run goes on where this one stopped. Default: all of a pass. */
   limit?: number;
+  /** The option that says so. */
+  limitName: "stepsPerEpoch" | "validationSteps" | "steps";
   /** Ends waiting for batches. */
   signal?: AbortSignal | undefined;
 }
@@ -47,7 +49,8 @@ export class StreamPass implements Going {
     private readonly source: BatchSource<unknown>,
     private readonly options: StreamOptions,
   ) {
-    this.steps = options.limit ?? knownSteps(source);
+    const { name, limit, limitName } = options;
+    this.steps = stepsOf(name, source, limit, limitName);
   }
 
   /** Reads the first batch and makes its Program, so that the names of logs are known. */

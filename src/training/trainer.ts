@@ -63,7 +63,8 @@ export interface Weighting {
 }
 
 export interface StreamUse {
-  readonly limit?: number;
+  readonly limit: number | undefined;
+  readonly limitName: "stepsPerEpoch" | "validationSteps" | "steps";
   readonly classWeight?: unknown;
   readonly signal?: AbortSignal | undefined;
 }
@@ -355,15 +356,9 @@ export class Trainer {
     };
     const [step, steady] =
       kind === "train" ? [this.trainStep, undefined] : [this.testStep, this.model.weights];
-    return new StreamPass(source, {
-      name,
-      engine: this.engine,
-      step,
-      steady,
-      read,
-      limit: o.limit,
-      signal: o.signal,
-    });
+    const { limit, limitName, signal } = o;
+    const { engine } = this;
+    return new StreamPass(source, { name, engine, step, steady, read, limit, limitName, signal });
   }
 
   /** Keeps a pass for the next data of the same types; its data stays in memory only when it is not large. */

@@ -185,6 +185,24 @@ describe("sources", () => {
     expect(error.message).toContain(message);
   });
 
+  it("refuse to go on for ever", async () => {
+    const endless = batches().repeat() as BatchSource;
+    const m = compiled();
+    for (const [run, message] of [
+      [() => m.fit(endless, quiet), "fit: expected stepsPerEpoch for a dataset without end"],
+      [
+        () => m.fit(x, y, { ...quiet, validationData: endless }),
+        "fit: validationData: expected validationSteps",
+      ],
+      [() => m.evaluate(endless, { verbose: 0 }), "evaluate: expected steps"],
+      [() => m.predict(endless as never), "predict: expected steps"],
+    ] as const) {
+      expect((await rejected(run())).message).toContain(message);
+    }
+    await m.fit(endless, { ...quiet, stepsPerEpoch: 3 });
+    expect((await m.predict(endless as never, { steps: 2 })).shape).toEqual([8, 2]);
+  });
+
   it("refuse what they bring themselves, and generators that have had their day", async () => {
     const m = compiled();
     const source = batches() as BatchSource;
