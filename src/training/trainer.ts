@@ -31,6 +31,7 @@ import {
 import type { History } from "./history.ts";
 import { Pass, type StepFunction, typesOf } from "./pass.ts";
 import { checkObjective, type Objective, type ObjectiveOptions, resolveObjective, score } from "./plan.ts";
+import { type BatchProgram, ProgramCache } from "./programs.ts";
 import { type BatchSource, readBatch } from "./source.ts";
 import { ownLoss, ownStep } from "./steps.ts";
 import { StreamPass } from "./stream-pass.ts";
@@ -46,10 +47,6 @@ export interface CompileOptions extends ObjectiveOptions {
 
 const COMPILE_OPTIONS = ["optimizer", "loss", "metrics", "weightedMetrics", "lossWeights", "engine"] as const;
 
-/** Programs of single batches and predictions kept per model: one per shape seen lately. */
-const MAX_PROGRAMS = 64;
-/** And the bytes they may hold of what they prepared from the weights, each its own. The last one may hold more. */
-const MAX_PREPARED_BYTES = 256 * 2 ** 20;
 /** Data sets beyond this many bytes do not stay in the engine's memory after the run that needed them. */
 const KEEP_BYTES = 64 * 2 ** 20;
 
@@ -74,12 +71,6 @@ export interface KeptPass {
   readonly key: string;
   readonly pass: Pass;
   readonly bytes: number;
-}
-
-/** A Program over one batch given as arguments, whose results are sums. */
-interface BatchProgram {
-  readonly built: Built;
-  readonly ledger: Ledger;
 }
 
 /** What a model takes and gives, and the symbolic tensors by which a change of its layers shows. */
@@ -114,7 +105,7 @@ export class Trainer {
   /** Goes up when Programs made before are void: part of the keys of those that are in use at that moment. */
   private version = 0;
   private structure: Structure | undefined;
-  private readonly programs = new Map<string, BatchProgram | Built>();
+  private readonly programs = new ProgramCache();
   private hasWarned = false;
 
   constructor(model: Model) {
@@ -375,7 +366,7 @@ export class Trainer {
   async runBatch(kind: "train" | "test", set: DataSet): Promise<Logs> {
     const { engine } = this;
     const args = partsOf(set);
-    const { built, ledger } = this.keptProgram(`${kind} ${typesOf(set)}`, engine, () => {
+    const { built, ledger } = this.programs.get(`${kind} ${typesOf(set)}`, engine, () => {
       const ledger = new Ledger();
       const step = kind === "train" ? this.trainStep : this.testStep;
       const fn = (...values: Value[]) => ledger.amounts(step(withParts(set, values), set.rows));
@@ -390,31 +381,9 @@ export class Trainer {
   predictor(types: readonly TensorType[]): Built {
     const { engine } = this;
     const run = (...values: Value[]) => this.model.callFlat(values, { training: false });
-    return this.keptProgram(`predict ${types.map(formatType).join()}`, engine, () =>
+    return this.programs.get(`predict ${types.map(formatType).join()}`, engine, () =>
       build(run, types, { engine, name: "predict", steady: this.model.weights }),
     ) as Built;
-  }
-
-  private keptProgram(key: string, engine: Engine, make: () => BatchProgram | Built): BatchProgram | Built {
-    const kept = this.programs.get(key);
-    const isUsable = kept && ("built" in kept ? kept.built : kept).engine === engine;
-    const program = isUsable ? kept : make();
-    // Kept in order of use; the one unused for longest goes first.
-    this.programs.delete(key);
-    this.programs.set(key, program);
-    if (program !== kept) this.forgetOldest();
-    return program;
-  }
-
-  private forgetOldest(): void {
-    const bytes = (p: BatchProgram | Built): number => ("built" in p ? p.built : p).preparedBytes;
-    let prepared = [...this.programs.values()].reduce((sum, p) => sum + bytes(p), 0);
-    for (const [key, program] of this.programs) {
-      const { size } = this.programs;
-      if (size === 1 || (size <= MAX_PROGRAMS && prepared <= MAX_PREPARED_BYTES)) return;
-      this.programs.delete(key);
-      prepared -= bytes(program);
-    }
   }
 }
 
