@@ -2,6 +2,7 @@
 
 export * from "./category-encoding.ts";
 export * from "./discretization.ts";
+export * from "./feature-space.ts";
 export {
   type Hashable,
   HashedCrossing,
