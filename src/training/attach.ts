@@ -6,7 +6,7 @@ import type { Nest } from "../layers/nest.ts";
 import { Gpt } from "../models/architectures/gpt.ts";
 import { Model } from "../models/model.ts";
 import type { Optimizer } from "../optimizers/index.ts";
-import type { Logs } from "./callbacks.ts";
+import type { Logs } from "./callback.ts";
 import type { DataLike, DataSet } from "./data.ts";
 import { diagnoseNaN } from "./diagnose.ts";
 import { type EvaluateOptions, evaluate } from "./evaluate.ts";

@@ -2,7 +2,7 @@
 
 import { checkInteger, checkOptions } from "../core/options.ts";
 import { Breather } from "./breather.ts";
-import { type CallbackLike, CallbackList, hook, type Logs, listOf } from "./callbacks.ts";
+import { type CallbackLike, CallbackList, hook, type Logs, listOf } from "./callback.ts";
 import { type DataLike, rowsOfSet } from "./data.ts";
 import { checkBatchSize, checkSignal, checkVerbose, refuse } from "./options.ts";
 import type { Going } from "./pass.ts";

@@ -7,7 +7,17 @@ import { deriveSeed, Random, splitSeed } from "../core/random.ts";
 import { type Tensor, tensor } from "../core/tensor.ts";
 import { Dataset } from "../data/dataset.ts";
 import { Breather } from "./breather.ts";
-import { type CallbackLike, CallbackList, type Direction, hook, type Logs, listOf } from "./callbacks.ts";
+import {
+  Callback,
+  type CallbackLike,
+  CallbackList,
+  type Direction,
+  hook,
+  type Logs,
+  listOf,
+  type Position,
+  type ResumePoint,
+} from "./callback.ts";
 import { type DataLike, type DataSet, partsOf, rowsOfSet, withParts } from "./data.ts";
 import { NanGuard } from "./diagnose.ts";
 import { runTest } from "./evaluate.ts";
@@ -159,15 +169,35 @@ export async function runFit(
     model.stopTraining = false;
     trainer.history = history;
     const { steps, rows: samples } = pass;
-    callbacks.setModel(model, { epochs: o.epochs, steps, samples, metrics: logNames(pass, test) });
+    callbacks.setModel(model, {
+      epochs: o.epochs,
+      steps,
+      samples,
+      metrics: logNames(pass, test),
+      callbacks: callbacks.all,
+      position: () => epochs.position(),
+    });
     await callbacks.call("onTrainBegin", {});
-    const logs = await epochs.run(optimizer.stepsTaken);
+    const resume = callbacks.resumePoint();
+    if (resume) takeUp(resume, callbacks, history, pass);
+    const logs = await epochs.run(optimizer.stepsTaken, resume);
     if (o.epochs > o.initialEpoch) optimizer.finalizeVariableValues(trainer.trainableWeights);
     await callbacks.call("onTrainEnd", logs);
   } finally {
     await passes.close();
   }
   return history;
+}
+
+/** Brings what the callbacks knew and the history back; the one that resumes has brought the model back. */
+function takeUp(resume: ResumePoint, callbacks: CallbackList, history: History, pass: Going): void {
+  callbacks.all.forEach((callback, i) => {
+    const state = resume.states[i];
+    if (callback instanceof Callback && state !== undefined && state !== null) callback.setState?.(state);
+  });
+  history.epoch = [...resume.epochs];
+  history.history = Object.fromEntries(Object.entries(resume.history).map(([k, v]) => [k, [...v]]));
+  if (resume.batch > 0) pass.totals.restore(resume.sums);
 }
 
 type FitSettings = ReturnType<typeof readOptions>;
@@ -337,6 +367,8 @@ class Epochs {
   private readonly breather = new Breather();
   private readonly progress: Progress;
   private order: Int32Array | undefined;
+  private epoch = 0;
+  private batch = 0;
 
   constructor(
     private readonly trainer: Trainer,
@@ -350,22 +382,35 @@ class Epochs {
     this.progress = new Progress(options.verbose, options.stream);
   }
 
-  /** @param iterations steps the optimizer has taken: what shuffles are drawn from, with the seed */
-  async run(iterations: number): Promise<Logs> {
+  /** Where it stands, between two batches or epochs. */
+  position(): Position {
+    return { epoch: this.epoch, batch: this.batch, sums: this.pass.totals.read() };
+  }
+
+  /**
+   * @param iterations steps the optimizer has taken: what shuffles are drawn from, with the seed
+   * @param resume where to begin, instead of at the first batch of `initialEpoch`
+   */
+  async run(iterations: number, resume?: ResumePoint): Promise<Logs> {
     const { callbacks, breather, progress, pass, test, guard } = this;
     const { epochs, initialEpoch, signal, isValidated } = this.options;
     const { model } = this.trainer;
     const batchwise = this.batchwise();
     let logs: Logs = {};
     try {
-      for (let epoch = initialEpoch; epoch < epochs && !model.stopTraining; epoch++) {
+      const first = resume?.epoch ?? initialEpoch;
+      for (let epoch = first; epoch < epochs && !model.stopTraining; epoch++) {
         if (signal?.aborted) throw aborted("fit", signal.reason);
+        const from = epoch === resume?.epoch ? resume.batch : 0;
+        this.epoch = epoch;
+        this.batch = from;
         const begun = callbacks.call("onEpochBegin", epoch, {});
         if (begun) await begun;
-        if (pass.isOrdered) await this.shuffle(iterations);
+        // The order belongs to the steps taken when the epoch began.
+        if (pass.isOrdered) await this.shuffle(iterations - from);
         progress.begin(`Epoch ${epoch + 1}/${epochs}`, pass.steps, pass.rows);
         guard?.beforeEpoch();
-        const done = await pass.run(batchwise, breather);
+        const done = await pass.run({ ...batchwise, from }, breather);
         iterations += done;
         logs = pass.totals.logs();
         if (guard?.isBroken(logs.loss)) throw await guard.explain(epoch, this.order, breather);
@@ -373,7 +418,9 @@ class Epochs {
           const measured = await runTest(test, callbacks, { signal, breather });
           for (const name in measured) logs[validationName(name)] = measured[name]!;
         }
-        progress.end(logs, done);
+        progress.end(logs, from + done);
+        this.epoch = epoch + 1;
+        this.batch = 0;
         const ended = callbacks.call("onEpochEnd", epoch, logs);
         if (ended) await ended;
         if (breather.isDue()) await breather.breathe();
@@ -394,7 +441,13 @@ class Epochs {
         }
       : undefined;
     const onBatchBegin = hook(callbacks, "onTrainBatchBegin");
-    const onBatchEnd = hook(callbacks, "onTrainBatchEnd");
+    const told = hook(callbacks, "onTrainBatchEnd");
+    const onBatchEnd =
+      told &&
+      ((batch: number, logs?: Logs) => {
+        this.batch = batch + 1;
+        return told(batch, logs);
+      });
     return { signal, onProgress, onBatchBegin, onBatchEnd, isStopped: () => trainer.model.stopTraining };
   }
 

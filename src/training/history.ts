@@ -1,6 +1,6 @@
 // The record of a training that `fit` returns.
 
-import { Callback, type Logs } from "./callbacks.ts";
+import { Callback, type Logs } from "./callback.ts";
 
 /** What `fit` returns: `history.history.loss[i]` belongs to epoch `history.epoch[i]`. */
 export class History extends Callback {

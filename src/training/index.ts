@@ -9,7 +9,8 @@ export {
   type CallbackLike,
   type CallbackParams,
   type Logs,
-} from "./callbacks.ts";
+} from "./callback.ts";
+export * as callbacks from "./callbacks/index.ts";
 export type { ArrayData, DataLike, ShapedData } from "./data.ts";
 export type { EvaluateOptions } from "./evaluate.ts";
 export type { FitOptions } from "./fit.ts";
@@ -20,5 +21,4 @@ export type { PerOutput } from "./plan.ts";
 export type { PredictOptions } from "./predict.ts";
 export type { ProgressStream, Verbose } from "./progress.ts";
 export type { LossData, StepData } from "./steps.ts";
-export * as callbacks from "./stock-callbacks.ts";
 export type { CompileOptions } from "./trainer.ts";

@@ -14,7 +14,7 @@ import { assignVariable, readVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/index.ts";
 import type { Breather } from "./breather.ts";
-import type { Logs } from "./callbacks.ts";
+import type { Logs } from "./callback.ts";
 import { type Batch, type DataSet, partsOf, withParts } from "./data.ts";
 import { Totals, type Tracked } from "./totals.ts";
 
@@ -43,6 +43,8 @@ export interface PassRun {
   onBatchEnd?: (batch: number, logs: Logs) => void | Promise<void>;
   /** Asked after every batch that is told of. */
   isStopped?: () => boolean;
+  /** Batches at the beginning that have been done already. Default 0. */
+  from?: number;
 }
 
 /** A way of going over data in batches, again and again: data in memory (Pass) or from a source (StreamPass). */
@@ -159,20 +161,22 @@ export class Pass implements Going {
   async run(options: PassRun, breather: Breather): Promise<number> {
     if (this.busy) throw internal("pass: run twice at once");
     this.busy = true;
-    const { signal } = options;
+    const { signal, from = 0 } = options;
+    const left = Math.max(0, this.fullSteps - from);
     try {
+      if (from > 0 && left > 0) this.cursor.write(tensor(from * this.batchSize, [], "int32"));
       if (options.onBatchBegin || options.onBatchEnd) return await this.runByBatch(options, breather);
       const begun = performance.now();
       if (this.lasted < SYNC_BELOW_MS) {
-        this.full?.runSync([], this.fullSteps);
+        if (left > 0) this.full?.runSync([], left);
         this.rest?.runSync();
       } else {
-        if (this.full) await this.full.run([], { steps: this.fullSteps, signal, ...this.reporting(options) });
+        if (left > 0) await this.full?.run([], { steps: left, signal, ...this.reporting(options) });
         if (this.rest) await this.rest.run([], { signal });
         breather.reset();
       }
       this.lasted = performance.now() - begun;
-      return this.steps;
+      return this.steps - from;
     } catch (error) {
       // The next run begins with the first batch, wherever this one stopped.
       this.cursor.write(tensor(0, [], "int32"));
@@ -184,7 +188,8 @@ export class Pass implements Going {
 
   private async runByBatch(options: PassRun, breather: Breather): Promise<number> {
     const { signal, onBatchBegin, onBatchEnd, onProgress, isStopped } = options;
-    for (let batch = 0; batch < this.steps; batch++) {
+    const { from = 0 } = options;
+    for (let batch = from; batch < this.steps; batch++) {
       const waited = onBatchBegin?.(batch);
       if (waited) await waited;
       const program = batch < this.fullSteps ? this.full! : this.rest!;
@@ -199,10 +204,10 @@ export class Pass implements Going {
       if (ended) await ended;
       if (isStopped?.() && batch + 1 < this.steps) {
         this.cursor.write(tensor(0, [], "int32"));
-        return batch + 1;
+        return batch + 1 - from;
       }
     }
-    return this.steps;
+    return this.steps - from;
   }
 
   private reporting({ onProgress }: PassRun) {

@@ -7,7 +7,7 @@ import { checkInteger, checkOptions } from "../core/options.ts";
 import { sizeOf } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
 import { type Nest, pack } from "../layers/nest.ts";
-import { type CallbackLike, CallbackList, listOf } from "./callbacks.ts";
+import { type CallbackLike, CallbackList, listOf } from "./callback.ts";
 import { rowsOf } from "./data.ts";
 import { checkBatchSize, checkSignal, checkVerbose, refuse } from "./options.ts";
 import { Progress, type ProgressStream, type Verbose } from "./progress.ts";

@@ -1,7 +1,7 @@
 // The line that shows how a training goes: redrawn in place in a terminal, at most ten times a second and in one write,
 // one finished line per epoch that stays. Elsewhere only the finished lines, if asked for.
 
-import type { Logs } from "./callbacks.ts";
+import type { Logs } from "./callback.ts";
 
 /** The part of a writable stream that progress needs; `process.stdout` is one. */
 export interface ProgressStream {

@@ -6,10 +6,10 @@ import { formatShape, sameType } from "../core/shape.ts";
 import type { Variable } from "../graph/variable.ts";
 import { get as getLoss, type LossLike } from "../losses/index.ts";
 import { get as getMetric, type MetricLike } from "../metrics/index.ts";
-import type { TrainingState } from "../models/model.ts";
+import type { Model, TrainingState } from "../models/model.ts";
 import { get as getOptimizer, type Optimizer, type OptimizerConfig } from "../optimizers/index.ts";
 import type { ObjectiveOptions } from "./plan.ts";
-import type { Trainer } from "./trainer.ts";
+import { type Trainer, trainerOf } from "./trainer.ts";
 
 interface SavedConfig {
   /** Losses, metrics and weights as compile takes them; null when one of them is a function or class of the user's. */
@@ -71,6 +71,17 @@ function namedState(trainer: Trainer, optimizer: Optimizer): [name: string, vari
   );
   const own = { iterations: optimizer.iterations, learningRate: optimizer.learningRateVariable };
   return [...Object.entries({ ...own, ...optimizer.sharedState }), ...slots];
+}
+
+/** Everything of a model in training that changes with a step, by names that hold in another process. */
+export function carriedState(model: Model): [name: string, variable: Variable][] {
+  const trainer = trainerOf(model);
+  const { optimizer } = trainer.check("carriedState");
+  return [
+    ...model.namedWeights().map(({ path, variable }): [string, Variable] => [`weights/${path}`, variable]),
+    ...model.namedRandomState().map(({ path, variable }): [string, Variable] => [`random/${path}`, variable]),
+    ...namedState(trainer, optimizer).map(([name, v]): [string, Variable] => [`optimizer/${name}`, v]),
+  ];
 }
 
 /** Losses and metrics as JSON can hold them; null when something in them is code. */

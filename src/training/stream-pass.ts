@@ -60,24 +60,32 @@ export class StreamPass implements Going {
   }
 
   async run(options: PassRun, breather: Breather): Promise<number> {
-    const { limit = Number.POSITIVE_INFINITY, name } = this.options;
+    const { name } = this.options;
+    let { limit = Number.POSITIVE_INFINITY } = this.options;
+    const from = options.from ?? 0;
     const { signal, onBatchBegin, onBatchEnd, onProgress, isStopped } = options;
     let done = 0;
     let rows = 0;
     try {
       await this.peek();
+      // Batches that were done before an interruption are fetched and passed over.
+      for (let skipped = from; skipped > 0; skipped--) {
+        if (!(await this.ahead)) break;
+        this.ahead = this.fetch();
+        limit--;
+      }
       while (done < limit) {
         const set = await this.ahead!;
         if (!set) break;
         this.ahead = this.fetch();
-        const waited = onBatchBegin?.(done);
+        const waited = onBatchBegin?.(from + done);
         if (waited) await waited;
-        await this.programFor(set).run([done === 0 ? TRUE : FALSE, ...partsOf(set)], { signal });
+        await this.programFor(set).run([done + from === 0 ? TRUE : FALSE, ...partsOf(set)], { signal });
         breather.reset();
         done++;
         rows += set.rows;
         onProgress?.(done, () => this.totals.logs());
-        const ended = onBatchEnd?.(done - 1, this.totals.logs());
+        const ended = onBatchEnd?.(from + done - 1, this.totals.logs());
         if (ended) await ended;
         if (isStopped?.()) break;
       }
@@ -92,7 +100,7 @@ export class StreamPass implements Going {
         `myelin: ${name}: the data ended after ${done} of ${limit} batches; give more, or repeat() the dataset`,
       );
     }
-    this.steps = done;
+    this.steps = from + done;
     this.rows = rows;
     return done;
   }

@@ -1,13 +1,13 @@
 // The sums behind a loss and metrics while batches go by. They live in Variables and grow inside the Program, so that
 // nothing leaves it per batch; the host reads them when somebody wants to know, and makes numbers of them.
 
-import { tensor } from "../core/tensor.ts";
+import { type Tensor, tensor } from "../core/tensor.ts";
 import { Value } from "../graph/graph.ts";
 import { assignVariable, readVariable } from "../graph/trace.ts";
 import { Variable } from "../graph/variable.ts";
 import type { Amounts } from "../metrics/index.ts";
 import * as ops from "../ops/index.ts";
-import type { Direction, Logs } from "./callbacks.ts";
+import type { Direction, Logs } from "./callback.ts";
 
 /** One logged number: what a batch adds to its sums, and how it follows from them. */
 export interface Tracked {
@@ -93,6 +93,18 @@ export class Totals {
 
   get names(): ReadonlyMap<string, Direction> {
     return this.ledger.names;
+  }
+
+  /** The sums as they are. */
+  read(): Tensor[] {
+    return this.variables.map((v) => v.read());
+  }
+
+  /** Goes on from sums that `read` gave. */
+  restore(sums: readonly Tensor[]): void {
+    this.variables.forEach((v, i) => {
+      v.write(sums[i]!);
+    });
   }
 
   /** The numbers, from the present sums or from contents of `variables` at another time. */

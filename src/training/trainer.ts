@@ -17,7 +17,7 @@ import { flatten } from "../layers/nest.ts";
 import { SymbolicTensor } from "../layers/symbolic.ts";
 import type { Model } from "../models/model.ts";
 import { get as getOptimizer, type Optimizer, type OptimizerLike } from "../optimizers/index.ts";
-import type { Logs } from "./callbacks.ts";
+import type { Logs } from "./callback.ts";
 import {
   type Batch,
   checkNumbers,

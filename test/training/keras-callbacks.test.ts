@@ -1,4 +1,4 @@
-// Decisions of earlyStopping and the order of hooks, against what Keras 3 did (scripts/record-callback-decision-fixtures.py).
+// Decisions of callbacks and the order of hooks, against what Keras 3 did (scripts/record-callback-decision-fixtures.py).
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -38,13 +38,21 @@ async function scripted(values: readonly number[], callback: Callback) {
 }
 
 describe("decisions are Keras's", () => {
-  // Left out: minDelta 0.1 at the edge. Keras compares in float32, where 1 to 0.9 is a tie; in float64 it is a gain.
-  const settled = keras.stopping.filter(([name, o]) => name !== "edge" || o.min_delta === undefined);
-  it.each(settled)("earlyStopping on %s with %o", async (name, options, ...expected) => {
+  it.each(keras.stopping)("earlyStopping on %s with %o", async (name, options, ...expected) => {
     const stopping = callbacks.earlyStopping(camelOptions(options));
     const { history, weight } = await scripted(keras.traces[name]!, stopping);
     const { stoppedEpoch, bestEpoch, best } = stopping;
     expect([history.epoch.length, stoppedEpoch, bestEpoch, best ?? null, weight]).toEqual(expected);
+  });
+  it.each(keras.plateau)("reduceLROnPlateau on %s with %o", async (name, options, rates) => {
+    const { history } = await scripted(
+      keras.traces[name]!,
+      callbacks.reduceLROnPlateau(camelOptions(options)),
+    );
+    expect(history.history.learningRate!.length).toBe(rates.length);
+    history.history.learningRate!.forEach((rate, i) => {
+      expect(Math.abs(rate / rates[i]! - 1)).toBeLessThan(1e-6);
+    });
   });
 });
 

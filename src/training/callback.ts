@@ -1,6 +1,7 @@
-// Callbacks: what they are, and the list that calls them in Keras's order. The stock ones are in `stock-callbacks.ts`.
+// Callbacks: what they are, and the list that calls them in Keras's order. The stock ones are in `callbacks/`.
 
 import { describe, MyelinError, unknownName } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
 import type { Model } from "../models/model.ts";
 
 /** What hooks are told: running or final values by log name, e.g. `{ loss: 0.1, accuracy: 0.98, valLoss: 0.2 }`. */
@@ -17,8 +18,29 @@ export interface CallbackParams {
   readonly steps: number | undefined;
   /** Training rows; undefined for a source of batches. */
   readonly samples: number | undefined;
+  /** All callbacks of this training, in order. */
+  readonly callbacks?: readonly CallbackLike[];
+  /** Where the training stands at this moment, for those who save it. */
+  readonly position?: () => Position;
   /** Every name that epoch logs will have, and which direction is better. */
   readonly metrics: ReadonlyMap<string, Direction>;
+}
+
+/** A place within a training. */
+export interface Position {
+  readonly epoch: number;
+  /** Batches of this epoch that are done. */
+  readonly batch: number;
+  /** The sums behind the epoch's logs. */
+  readonly sums: readonly Tensor[];
+}
+
+/** Where an interrupted training is to be taken up again. */
+export interface ResumePoint extends Position {
+  readonly epochs: readonly number[];
+  readonly history: Readonly<Record<string, number[]>>;
+  /** What `getState` of each callback gave, in order. */
+  readonly states: readonly unknown[];
 }
 
 /**
@@ -56,7 +78,14 @@ export class Callback {
   declare model: Model;
   declare params: CallbackParams;
 }
-export interface Callback extends CallbackHooks {}
+export interface Callback extends CallbackHooks {
+  /** What it needs to go on after an interruption, as plain data; for `backupAndRestore`. */
+  getState?(): unknown;
+  /** Takes back what `getState` gave. */
+  setState?(state: unknown): void;
+  /** Asked after onTrainBegin: where to go on instead of at the beginning. */
+  resumePoint?(): ResumePoint | undefined;
+}
 
 /** What fit, evaluate and predict accept: an instance, or a plain object with some hooks. */
 export type CallbackLike = Callback | CallbackHooks;
@@ -106,7 +135,16 @@ export class CallbackList {
     this.all = callbacks;
   }
 
-  private readonly all: readonly CallbackLike[];
+  readonly all: readonly CallbackLike[];
+
+  /** Where one of them wants the training to go on. */
+  resumePoint(): ResumePoint | undefined {
+    for (const callback of this.all) {
+      const point = callback instanceof Callback ? callback.resumePoint?.() : undefined;
+      if (point) return point;
+    }
+    return undefined;
+  }
 
   has(name: HookName): boolean {
     return this.hooks.has(name);
