@@ -2,7 +2,7 @@
 // encoding (tensorflow/core/util/event.proto, summary.proto), of which only what is needed here is written.
 
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
@@ -84,26 +84,24 @@ const EDGES = (() => {
   return [...positive.map((v) => -v).reverse(), 0, ...positive, Number.MAX_VALUE];
 })();
 
-/** One file of events. */
+/** One file of events, opened for each: nothing stays open when a training fails. */
 export class EventFile {
-  private constructor(
-    private readonly file: FileHandle,
-    readonly path: string,
-  ) {}
+  private constructor(readonly path: string) {}
 
   /** Begins a file of a name of its own in a folder. */
   static async create(folder: string): Promise<EventFile> {
     const now = Math.floor(Date.now() / 1000);
     const name = `events.out.tfevents.${now}.${hostname()}.${process.pid}.${randomBytes(3).toString("hex")}.v2`;
     const path = join(folder, name);
-    const events = new EventFile(await open(path, "ax"), path);
+    await writeFile(path, "", { flag: "wx" });
+    const events = new EventFile(path);
     await events.write(0, text(3, "brain.Event:2"));
     return events;
   }
 
   private async write(step: number, what: Field): Promise<void> {
     const event = [double(1, Date.now() / 1000), ...(step > 0 ? [integer(2, step)] : []), what];
-    await this.file.write(record(Buffer.concat(event)));
+    await appendFile(this.path, record(Buffer.concat(event)));
   }
 
   /** A number at a step. */
@@ -144,10 +142,6 @@ export class EventFile {
     );
     const version = message(4, integer(1, 1395));
     await this.write(0, bytes(4, Buffer.concat([...encoded, version])));
-  }
-
-  async close(): Promise<void> {
-    await this.file.close();
   }
 }
 

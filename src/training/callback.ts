@@ -82,7 +82,7 @@ export interface Callback extends CallbackHooks {
   /** What it needs to go on after an interruption, as plain data; for `backupAndRestore`. */
   getState?(): unknown;
   /** Takes back what `getState` gave. */
-  setState?(state: unknown): void;
+  setState?(state: unknown): void | Promise<void>;
   /** Asked after onTrainBegin: where to go on instead of at the beginning. */
   resumePoint?(): ResumePoint | undefined;
 }

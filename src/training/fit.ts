@@ -179,7 +179,7 @@ export async function runFit(
     });
     await callbacks.call("onTrainBegin", {});
     const resume = callbacks.resumePoint();
-    if (resume) takeUp(resume, callbacks, history, pass);
+    if (resume) await takeUp(resume, callbacks, history, pass);
     const logs = await epochs.run(optimizer.stepsTaken, resume);
     if (o.epochs > o.initialEpoch) optimizer.finalizeVariableValues(trainer.trainableWeights);
     await callbacks.call("onTrainEnd", logs);
@@ -190,11 +190,16 @@ export async function runFit(
 }
 
 /** Brings what the callbacks knew and the history back; the one that resumes has brought the model back. */
-function takeUp(resume: ResumePoint, callbacks: CallbackList, history: History, pass: Going): void {
-  callbacks.all.forEach((callback, i) => {
-    const state = resume.states[i];
-    if (callback instanceof Callback && state !== undefined && state !== null) callback.setState?.(state);
-  });
+async function takeUp(
+  resume: ResumePoint,
+  callbacks: CallbackList,
+  history: History,
+  pass: Going,
+): Promise<void> {
+  for (const [i, callback] of callbacks.all.entries()) {
+    const state = resume.states[i] ?? null;
+    if (callback instanceof Callback && state !== null) await callback.setState?.(state);
+  }
   history.epoch = [...resume.epochs];
   history.history = Object.fromEntries(Object.entries(resume.history).map(([k, v]) => [k, [...v]]));
   if (resume.batch > 0) pass.totals.restore(resume.sums);

@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { crc32c, EventFile } from "../../src/formats/event-file.ts";
 import { tensor } from "../../src/core/tensor.ts";
+import { crc32c, EventFile } from "../../src/formats/event-file.ts";
 import { callbacks, layers, type Model, optimizers, sequential } from "../../src/index.ts";
 import { thrown } from "../helpers/thrown.ts";
 
@@ -105,7 +105,6 @@ describe("event files", () => {
   it("count numbers into buckets that hold them", async () => {
     const file = await EventFile.create(folder());
     await file.histogram("h", [-1, 0, 0.5, 0.5, 3, Number.NaN], 7);
-    await file.close();
     const histogram = fields(fields(fields(read(file.path)[1]!.get(5)![0]!).get(1)![0]!).get(5)![0]!);
     const doubles = (b: Buffer) => Array.from({ length: b.length / 8 }, (_, i) => b.readDoubleLE(i * 8));
     const one = (field: number) => histogram.get(field)![0]!.readDoubleLE();

@@ -1,6 +1,6 @@
 // callbacks.csvLogger: a row per epoch in a CSV file.
 
-import { type FileHandle, open } from "node:fs/promises";
+import { appendFile, stat, truncate } from "node:fs/promises";
 import { MyelinError } from "../../core/errors.ts";
 import { checkBoolean, checkOptions } from "../../core/options.ts";
 import { Callback, type Logs } from "../callback.ts";
@@ -20,7 +20,6 @@ export class CSVLogger extends Callback {
   private readonly filename: string;
   private readonly separator: string;
   private readonly append: boolean;
-  private file: FileHandle | undefined;
   private columns: readonly string[] | undefined;
   private size = 0;
 
@@ -39,11 +38,10 @@ export class CSVLogger extends Callback {
   }
 
   override async onTrainBegin(): Promise<void> {
-    await this.file?.close();
     this.columns = undefined;
     try {
-      this.file = await open(this.filename, "a");
-      this.size = this.append ? (await this.file.stat()).size : 0;
+      await appendFile(this.filename, "");
+      this.size = this.append ? (await stat(this.filename)).size : 0;
     } catch (cause) {
       throw cannotWrite(WHERE, this.filename, cause);
     }
@@ -51,7 +49,7 @@ export class CSVLogger extends Callback {
 
   override async onEpochBegin(): Promise<void> {
     // Not sooner: a training that is taken up again first learns here how much of the file to keep.
-    if (!this.columns) await this.file!.truncate(this.size);
+    if (!this.columns) await truncate(this.filename, this.size);
   }
 
   override async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
@@ -65,17 +63,12 @@ export class CSVLogger extends Callback {
     }
     text += this.row([String(epoch), ...this.columns.map((name) => cellOf(logs[name]))]);
     try {
-      // One write per row, without a buffer of one's own: what an epoch brought is on its way to the disk when it ends.
-      await this.file!.appendFile(text);
+      // Opened for each row: nothing is left open when a training fails, nothing buffered when it is killed.
+      await appendFile(this.filename, text);
       this.size += Buffer.byteLength(text);
     } catch (cause) {
       throw cannotWrite(WHERE, this.filename, cause);
     }
-  }
-
-  override async onTrainEnd(): Promise<void> {
-    await this.file?.close();
-    this.file = undefined;
   }
 
   override getState(): unknown {
@@ -86,7 +79,7 @@ export class CSVLogger extends Callback {
     const { columns, size } = state as { columns: readonly string[] | undefined; size: number };
     this.columns = columns;
     this.size = size;
-    await this.file?.truncate(size);
+    await truncate(this.filename, size);
   }
 
   private row(cells: readonly string[]): string {

@@ -102,11 +102,6 @@ export class TensorBoard extends Callback {
       await this.train!.histogram(path, variable.read().data, epoch);
     }
   }
-
-  override async onTrainEnd(): Promise<void> {
-    await this.train?.close();
-    await this.validation?.close();
-  }
 }
 
 /** The layers, and which of them take the outputs of which. */

@@ -1,6 +1,6 @@
 // A training that a test kills and starts again: its folder, how often it saves, and after how many batches it ends itself.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { callbacks, layers, optimizers, sequential, tensor } from "../../../src/index.ts";
 
 const [folder, saveFreq, killAfter] = process.argv.slice(2) as [string, string, string];
@@ -35,6 +35,7 @@ const history = await model.fit(x, y, {
   verbose: 0,
   callbacks: [
     callbacks.earlyStopping({ monitor: "loss", patience: 50, restoreBestWeights: true }),
+    callbacks.csvLogger(`${folder}/log.csv`),
     kill,
     callbacks.backupAndRestore(folder, {
       saveFreq: saveFreq === "epoch" ? "epoch" : Number(saveFreq),
@@ -46,5 +47,6 @@ const result = {
   weights: model.getWeights().map((w) => [...w.data]),
   history: history.history,
   epoch: history.epoch,
+  log: readFileSync(`${folder}/log.csv`, "utf8"),
 };
 writeFileSync(`${folder}/result.json`, JSON.stringify(result));
