@@ -104,12 +104,12 @@ export class GlobalAveragePooling1D extends GlobalAveragePooling {
     super("globalAveragePooling1d", 1, options);
   }
 
-  /** With a mask the mean over the steps that count. */
+  /** With a mask the mean over the steps that count; zeros where none does (Keras divides by zero there). */
   protected override callOnImage(x: Value, mask: Value | null): Value {
     if (!mask) return super.callOnImage(x, mask);
     const weights = ops.expandDims(ops.cast(mask, "float32"), -1);
     const total = ops.sum(ops.where(ops.expandDims(mask, -1), ops.cast(x, "float32"), 0), this.overSpace);
-    return ops.divide(total, ops.sum(weights, this.overSpace));
+    return ops.divide(total, ops.maximum(ops.sum(weights, this.overSpace), 1));
   }
 
   override computeMask(): null {

@@ -154,6 +154,9 @@ describe("masks", () => {
     const layer = layers.globalAveragePooling1d({ keepDims: true });
     const [y] = evaluate((v, m) => layer.apply(layers.setMask(ops.identity(v!), m!)), [x, mask]);
     expect(y!.toArray()).toEqual([[[3.5]], [[6]]]);
+    const nothing = tensor([1, 0, 1, 0, 0, 0], [2, 3], "bool");
+    const [z] = evaluate((v, m) => layer.apply(layers.setMask(ops.identity(v!), m!)), [x, nothing]);
+    expect(z!.toArray()).toEqual([[[3.5]], [[0]]]);
     evaluate(
       (v, m) => {
         const pooled = layer.apply(layers.setMask(ops.identity(v!), m!));
