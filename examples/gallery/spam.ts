@@ -6,7 +6,10 @@ import { dataFile, report } from "./data.ts";
 
 const lines = (await readLines(dataFile("sms-spam/SMSSpamCollection"))).map((line) => line.split("\t"));
 const messages = lines.map(([, text]) => ` ${text} `);
-const isSpam = tensor(Float32Array.from(lines, ([label]) => Number(label === "spam")), [lines.length, 1]);
+const isSpam = tensor(
+  Float32Array.from(lines, ([label]) => Number(label === "spam")),
+  [lines.length, 1],
+);
 const split = utils.trainTestSplit([messages, isSpam], {
   testSize: 0.2,
   seed: 1,

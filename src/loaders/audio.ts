@@ -3,11 +3,16 @@
 
 import { writeFile } from "node:fs/promises";
 import { describe, MyelinError } from "../core/errors.ts";
-import { checkBoolean, checkInteger, checkNumber, checkOptions } from "../core/options.ts";
-import { drawSeed } from "../core/seed.ts";
+import { checkInteger, checkOptions } from "../core/options.ts";
 import { Tensor } from "../core/tensor.ts";
-import { Dataset } from "../data/dataset.ts";
-import { indexDirectory, orderFiles } from "./directory.ts";
+import { stack } from "../data/stack.ts";
+import {
+  DIRECTORY_OPTIONS,
+  type Directory,
+  type DirectoryElement,
+  type DirectoryOptions,
+  labelledFiles,
+} from "./labelled-files.ts";
 import { type FileSource, nameOf, readAll } from "./source.ts";
 
 export interface Sound {
@@ -164,77 +169,52 @@ export function resample(sound: Sound, sampleRate: number): Sound {
   return { samples: new Tensor(out, [count, channels], "float32"), sampleRate: to };
 }
 
-export interface AudioDirectoryOptions {
-  /** "inferred" (default): folders are classes; a list: a label for each file; null: none. */
-  labels?: "inferred" | readonly number[] | null;
-  classNames?: readonly string[];
-  /** Default 32. */
-  batchSize?: number;
-  /** All sounds at this rate. Default: that of each file. */
+export interface AudioDirectoryOptions extends DirectoryOptions {
+  /** All sounds at this rate, in frames a second. Default: that of each file. */
   samplingRate?: number | null;
   /** Frames of every sound: cut, or zeros after. */
   outputSequenceLength: number;
-  /** Default true. */
-  shuffle?: boolean;
-  seed?: number;
-  /** Share held out, in [0, 1). Default 0. */
-  validationSplit?: number;
+  /** What names of files end in. Default [".wav"]. */
+  extensions?: readonly string[];
 }
 
-export interface AudioDirectory {
-  /** Batches [sounds float32 [batch, frames], labels int32 [batch]]; of several channels the mean. */
-  readonly dataset: Dataset<[Tensor, Tensor]>;
-  readonly validation: Dataset<[Tensor, Tensor]>;
-  readonly classNames: readonly string[];
-  readonly paths: readonly string[];
-}
+type AudioElement<O> = DirectoryElement<O, Tensor, Tensor>;
 
-/** WAV files in folders named after their classes, read when they are needed (Keras `audio_dataset_from_directory`). */
-export async function audioFromDirectory(
+/**
+ * WAV files in folders named after their classes, read when they are needed (Keras `audio_dataset_from_directory`): sounds
+ * float32 [batch, frames], of several channels the mean.
+ * @throws INVALID_FILE the folder is not there; INVALID_DATA no files in it; in the dataset INVALID_FILE naming a file
+ * @example const { dataset, classNames } = await audioFromDirectory("commands", { outputSequenceLength: 16_000 });
+ */
+export async function audioFromDirectory<const O extends AudioDirectoryOptions>(
   directory: string,
-  options: AudioDirectoryOptions,
-): Promise<AudioDirectory> {
+  options: O,
+): Promise<Directory<AudioElement<O>>> {
   const where = "audioFromDirectory";
-  const o = checkOptions(where, options, [
-    "labels",
-    "classNames",
-    "batchSize",
-    "samplingRate",
-    "outputSequenceLength",
-    "shuffle",
-    "seed",
-    "validationSplit",
-  ]);
+  const known = [...DIRECTORY_OPTIONS, "samplingRate", "outputSequenceLength"] as const;
+  const o: AudioDirectoryOptions = checkOptions<AudioDirectoryOptions>(where, options, known);
   const length = checkInteger(where, "outputSequenceLength", o.outputSequenceLength, 1);
-  const batchSize = checkInteger(where, "batchSize", o.batchSize ?? 32, 1);
   const rate = o.samplingRate == null ? undefined : checkInteger(where, "samplingRate", o.samplingRate, 1);
-  const mixed = checkBoolean(where, "shuffle", o.shuffle ?? true);
-  const seed = checkInteger(where, "seed", o.seed ?? drawSeed());
-  const share = (x: number) => x >= 0 && x < 1;
-  const split = checkNumber(where, "validationSplit", o.validationSplit ?? 0, "in [0, 1)", share);
-  const index = await indexDirectory(where, directory, o.labels === undefined ? "inferred" : o.labels, [".wav"], o.classNames); // biome-ignore format: one line
-  const load = async (file: number): Promise<[Tensor, number]> => {
-    const read = await readWav(index.paths[file]!);
-    const { samples } = rate === undefined ? read : resample(read, rate);
-    const [frames, channels] = samples.shape as [number, number];
-    const mono = new Float32Array(length);
-    for (let i = 0; i < Math.min(length, frames); i++) {
-      let sum = 0;
-      for (let c = 0; c < channels; c++) sum += samples.data[i * channels + c]!;
-      mono[i] = sum / channels;
-    }
-    return [new Tensor(mono, [length], "float32"), index.labels?.[file] ?? 0];
+  const read = async (path: string): Promise<Tensor> => {
+    const sound = await readWav(path);
+    return monoOf(rate === undefined ? sound : resample(sound, rate), length);
   };
-  const [train, held] = orderFiles(index.paths.length, mixed || split > 0 ? seed : undefined, split);
-  const batches = (files: Int32Array, isMixed: boolean) => {
-    const rows = Dataset.from(Array.from(files));
-    const ordered = isMixed ? rows.shuffle(Math.max(1, files.length), { seed }) : rows;
-    return ordered
-      .map(load, { parallel: 8 })
-      .batch(batchSize)
-      .map(([x, y]) => [x as Tensor, new Tensor(Int32Array.from((y as Tensor).data), (y as Tensor).shape, "int32")] as [Tensor, Tensor]) // biome-ignore format: one line
-      .prefetch(1);
+  const kind = {
+    extensions: [".wav"],
+    read,
+    stack: (sounds: readonly Tensor[]) => stack(where, sounds, 0) as Tensor,
   };
-  const { classNames, paths } = index;
-  return { dataset: batches(train, mixed), validation: batches(held, false), classNames, paths };
+  return (await labelledFiles(where, directory, o, kind)) as Directory<AudioElement<O>>;
+}
+
+/** The mean of the channels, cut or padded. */
+function monoOf({ samples }: Sound, length: number): Tensor {
+  const [frames, channels] = samples.shape as [number, number];
+  const mono = new Float32Array(length);
+  for (let i = 0; i < Math.min(length, frames); i++) {
+    let sum = 0;
+    for (let c = 0; c < channels; c++) sum += samples.data[i * channels + c]!;
+    mono[i] = sum / channels;
+  }
+  return new Tensor(mono, [length], "float32");
 }

@@ -1,12 +1,15 @@
 // "myelin/text": lines and whole texts from files, and folders of texts with labels. Needs no package.
 
 import { describe, MyelinError } from "../core/errors.ts";
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "../core/options.ts";
-import { drawSeed } from "../core/seed.ts";
-import { Tensor } from "../core/tensor.ts";
+import { checkBoolean, checkInteger, checkOptions } from "../core/options.ts";
 import { Dataset } from "../data/dataset.ts";
-import { toCategorical } from "../data/encode.ts";
-import { indexDirectory, orderFiles } from "./directory.ts";
+import {
+  DIRECTORY_OPTIONS,
+  type Directory,
+  type DirectoryElement,
+  type DirectoryOptions,
+  labelledFiles,
+} from "./labelled-files.ts";
 import { type FileSource, nameOf, readBytes } from "./source.ts";
 
 export interface TextOptions {
@@ -45,46 +48,14 @@ export function linesDataset(source: FileSource, options?: LinesOptions): Datase
   return Dataset.from(() => linesOf("linesDataset", source, o));
 }
 
-export interface TextDirectoryOptions extends TextOptions {
-  /** "inferred": the folders' names are the classes; a list with one label per file (files sorted); null: none. Default "inferred". */
-  labels?: "inferred" | readonly number[] | null;
-  /** "int": int32 [batch]; "categorical": one-hot float32 [batch, classes]; "binary": float32 [batch, 1]. Default "int". */
-  labelMode?: "int" | "categorical" | "binary" | null;
-  /** Folders to take, in the order of their labels. Default: all, sorted. */
-  classNames?: readonly string[];
-  /** Texts in a batch; null for single texts. Default 32. */
-  batchSize?: number | null;
+export interface TextDirectoryOptions extends TextOptions, DirectoryOptions {
   /** Texts are cut after so many characters. */
   maxLength?: number;
-  /** Files in random order, a new one in each pass. Default true. */
-  shuffle?: boolean;
-  /** Default: follows from `setRandomSeed`. */
-  seed?: number;
-  /** Share of files kept for `validation`. Default 0. */
-  validationSplit?: number;
   /** What names of files end in. Default [".txt"]. */
   extensions?: readonly string[];
 }
 
-type TextElement<O> = O extends { labels: null } | { labelMode: null }
-  ? O extends { batchSize: null }
-    ? string
-    : string[]
-  : O extends { batchSize: null }
-    ? [text: string, label: number | Tensor]
-    : [texts: string[], labels: Tensor];
-
-export interface TextDirectory<E> {
-  /** Texts with labels, to train on. */
-  readonly dataset: Dataset<E>;
-  /** The share held out by `validationSplit`, in a fixed order. Empty without it. */
-  readonly validation: Dataset<E>;
-  readonly classNames: readonly string[];
-  /** All files, in the order of their names. */
-  readonly paths: readonly string[];
-  /** The class of each of `paths`. */
-  readonly labels: Int32Array | undefined;
-}
+type TextElement<O> = DirectoryElement<O, string, string[]>;
 
 /**
  * Texts in folders named after their classes, read when they are needed (Keras `text_dataset_from_directory`).
@@ -95,51 +66,14 @@ export interface TextDirectory<E> {
 export async function textFromDirectory<const O extends TextDirectoryOptions = Record<never, never>>(
   directory: string,
   options?: O,
-): Promise<TextDirectory<TextElement<O>>> {
+): Promise<Directory<TextElement<O>>> {
   const where = "textFromDirectory";
   const o: TextDirectoryOptions = checkOptions<TextDirectoryOptions>(where, options, [
+    ...DIRECTORY_OPTIONS,
     "encoding",
-    "labels",
-    "labelMode",
-    "classNames",
-    "batchSize",
     "maxLength",
-    "shuffle",
-    "seed",
-    "validationSplit",
-    "extensions",
   ]);
-  const mode =
-    o.labelMode === null
-      ? null
-      : checkOneOf(where, "labelMode", o.labelMode ?? "int", ["int", "categorical", "binary"]);
-  const batchSize = o.batchSize === null ? null : checkInteger(where, "batchSize", o.batchSize ?? 32, 1);
   if (o.maxLength !== undefined) checkInteger(where, "maxLength", o.maxLength, 1);
-  const shuffle = checkBoolean(where, "shuffle", o.shuffle ?? true);
-  const seed = checkInteger(where, "seed", o.seed ?? drawSeed());
-  const split = checkNumber(
-    where,
-    "validationSplit",
-    o.validationSplit ?? 0,
-    "in [0, 1)",
-    (x) => x >= 0 && x < 1,
-  );
-  const wanted = mode === null ? null : o.labels === undefined ? "inferred" : o.labels;
-  if (wanted !== "inferred" && o.classNames !== undefined)
-    throw new MyelinError("INVALID_OPTION", `${where}: expected classNames only with labels "inferred"`);
-  const { paths, labels, classNames } = await indexDirectory(
-    where,
-    directory,
-    wanted,
-    o.extensions ?? [".txt"],
-    o.classNames,
-  );
-  if (mode === "binary" && labels && classNames.length !== 2)
-    throw new MyelinError(
-      "INVALID_DATA",
-      `${where}: expected two classes for labelMode "binary", got ${classNames.length} (${classNames.join(", ")})`,
-    );
-
   const read = async (path: string): Promise<string> => {
     let text = "";
     for await (const part of decode(where, path, o.encoding)) {
@@ -148,41 +82,8 @@ export async function textFromDirectory<const O extends TextDirectoryOptions = R
     }
     return text;
   };
-  const datasetOf = (files: Int32Array, mixed: boolean): Dataset<unknown> => {
-    const names = Array.from(files, (i) => paths[i]!);
-    const targets =
-      labels &&
-      encodeLabels(
-        files.map((i) => labels[i]!),
-        mode!,
-        classNames.length,
-      );
-    let rows: Dataset<unknown> = Dataset.fromTensorSlices(targets ? [names, targets] : names);
-    if (mixed) rows = rows.shuffle(undefined, { seed });
-    // Labels are batched before texts are read, so that they keep their dtype.
-    if (batchSize !== null) rows = rows.batch(batchSize);
-    const texts = (names: unknown): Promise<string | string[]> =>
-      Array.isArray(names) ? Promise.all(names.map(read)) : read(names as string);
-    return rows.map(async (row) => {
-      if (!targets) return texts(row);
-      const [files, label] = row as [unknown, unknown];
-      return [await texts(files), label];
-    });
-  };
-  const [training, held] = orderFiles(paths.length, shuffle ? seed : undefined, split);
-  return {
-    dataset: datasetOf(training, shuffle),
-    validation: held.length > 0 ? datasetOf(held, false) : Dataset.from<unknown>([]),
-    classNames,
-    paths,
-    labels,
-  } as TextDirectory<TextElement<O>>;
-}
-
-function encodeLabels(labels: Int32Array, mode: "int" | "categorical" | "binary", classes: number): Tensor {
-  if (mode === "int") return new Tensor(labels, [labels.length], "int32");
-  if (mode === "binary") return new Tensor(Float32Array.from(labels), [labels.length, 1], "float32");
-  return toCategorical(labels, classes);
+  const kind = { extensions: [".txt"], read, stack: (texts: readonly string[]) => [...texts] };
+  return (await labelledFiles(where, directory, o, kind)) as Directory<TextElement<O>>;
 }
 
 function checkLines(where: string, options: LinesOptions | undefined): Required<LinesOptions> {
