@@ -141,6 +141,7 @@ export const GROUPS: readonly Group[] = [
       CosineSimilarity PearsonCorrelation ConcordanceCorrelation BinaryCrossentropy CategoricalCrossentropy
       SparseCategoricalCrossentropy KLDivergence Poisson Hinge SquaredHinge CategoricalHinge IoU BinaryIoU MeanIoU OneHotIoU
       OneHotMeanIoU Mean Sum MeanMetricWrapper Metric`,
+    notes: { LogCoshError: { as: "metrics.logCosh" }, MeanMetricWrapper: { as: "metrics.mean" } },
   },
   {
     title: "Callbacks",

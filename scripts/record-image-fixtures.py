@@ -60,9 +60,32 @@ add("solarization", {}, L.Solarization(), {"additions": per(20.0, 0.0), "thresho
 add("randomSharpness", {"factor": 1}, L.RandomSharpness(1.0), {"factor": t([0.1, 0.9])}, {"factor": [0.1, 0.9]})
 add("randomGaussianBlur", {"kernelSize": 3}, L.RandomGaussianBlur(kernel_size=3),
     {"should_apply_blur": yes(True, False), "blur_factor": t([0.8, 0.6])}, {"isBlurred": [1, 0], "sigma": [0.6, 0.8]})
+corners = np.array([[0, 0], [5, 0], [0, 4], [5, 4]], "float32")
+moved = np.stack([corners * (1 + random.uniform(-0.5, 0.5, (4, 2))) for _ in range(2)]).round(3).astype("float32")
+for how in ("bilinear", "nearest"):
+    add("randomPerspective", {"interpolation": how, "fillValue": 7}, L.RandomPerspective(interpolation=how, fill_value=7.0),
+        {"apply_perspective": yes(True, True), "start_points": t([corners, corners]), "end_points": t(moved), "input_shape": images.shape},
+        {"x": moved[..., 0].tolist(), "y": moved[..., 1].tolist()})
+push = random.normal(0, 2, (2, 2, 30)).round(3).astype("float32")
+gx, gy = np.tile(np.arange(6), 5), np.repeat(np.arange(5), 6)
+for fill in ("reflect", "mirror", "constant", "wrap", "nearest"):
+    seen = [[np.asarray(keras.ops.image.map_coordinates(t(images[b, ..., c]), t([gy + push[b, 1], gx + push[b, 0]]), 1, fill, 7.0)).reshape(5, 6)
+             for c in range(3)] for b in range(2)]
+    out.append({"name": "randomElasticTransform", "options": {"fillMode": fill, "fillValue": 7},
+                "drawn": {"dx": push[:, 0].tolist(), "dy": push[:, 1].tolist()}, "result": np.moveaxis(np.array(seen), 1, -1).round(4).tolist()})
 plain = []
+# PyTorch's one_hot gives whole numbers, by which the clip limit is cut to one too; with TensorFlow and JAX it is a float.
+nn = L.ContrastLimitedAdaptiveHistogramEqualization().backend.nn
+whole = nn.one_hot
+nn.one_hot = lambda *a, **k: whole(*a, **{"dtype": "float32", **k})
+each = lambda layer: (lambda x: np.concatenate([np.asarray(layer(x[i : i + 1], training=True)) for i in range(len(x))]))
 for name, options, layer in (
     ("autoContrast", {}, L.AutoContrast()),
+    ("equalization", {}, each(L.Equalization())),
+    ("equalization", {"bins": 16, "valueRange": [-10, 300]}, each(L.Equalization(value_range=(-10, 300), bins=16))),
+    ("contrastLimitedAdaptiveHistogramEqualization", {"tileGridSize": [2, 2]}, L.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 2))),
+    ("contrastLimitedAdaptiveHistogramEqualization", {"tileGridSize": [3, 4], "clipLimit": 40}, L.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(3, 4), clip_limit=40.0)),
+    ("contrastLimitedAdaptiveHistogramEqualization", {"tileGridSize": [1, 2], "clipLimit": 0, "valueRange": [0, 256]}, L.ContrastLimitedAdaptiveHistogramEqualization(value_range=(0, 256), tile_grid_size=(1, 2), clip_limit=0)),
     ("centerCrop", {"height": 3, "width": 2}, L.CenterCrop(3, 2)),
     ("centerCrop", {"height": 4, "width": 8}, L.CenterCrop(4, 8)),
 ):

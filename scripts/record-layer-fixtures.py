@@ -168,7 +168,20 @@ for factory, options, initializer in INITIALIZERS:
             }
         )
 fans = [{"shape": list(s), "fans": list(compute_fans(s))} for s in [(), (7,), (3, 5), (2, 3, 5), (3, 4, 5, 6)]]
-save("initializers", {"draws": draws, "fans": fans})
+stft = [
+    {
+        "options": {"side": side, "window": window, "scaling": scaling, "periodic": periodic},
+        "shape": [6, 1, bins],
+        "values": [number(v) for v in keras.ops.convert_to_numpy(keras.initializers.STFT(side, window, scaling, periodic)((6, 1, bins))).ravel()],
+    }
+    for side, window, scaling, periodic, bins in [
+        ("real", "hann", "density", False, 4),
+        ("imag", "hamming", "spectrum", True, 5),
+        ("imag", None, "density", False, 4),
+        ("real", "hann", None, True, 3),
+    ]
+]
+save("initializers", {"draws": draws, "fans": fans, "stft": stft})
 
 # ---- the order of layers and weights of models whose branches have different lengths
 

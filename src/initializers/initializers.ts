@@ -2,12 +2,21 @@
 
 import { allocateHost, type DType, type HostArray } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
-import { checkInteger, checkNumber, checkOneOf, checkOptions } from "../core/options.ts";
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { computeFans, type Fans } from "./fans.ts";
 import type { Initializer } from "./initializer.ts";
 import { orthogonalMatrix } from "./orthogonal.ts";
+import {
+  scaledWindow,
+  WINDOW_SCALINGS,
+  WINDOWS,
+  type WindowName,
+  type WindowScaling,
+  waves,
+  windowOf,
+} from "./waves.ts";
 
 export interface SeedOption {
   /** Fixes the draw: the same values each time this initializer is used. Default: the model's seed decides. */
@@ -208,6 +217,39 @@ export function identity(options: GainOption = {}): Initializer {
     if (shape.length !== 2) throw rankError("identity", "of rank 2", shape);
     const [rows, columns] = shape as [number, number];
     for (let i = 0; i < Math.min(rows, columns); i++) out[i * columns + i] = gain;
+  });
+}
+
+export interface StftOptions {
+  /** The part of the transform that a kernel works out. Default "real". */
+  side?: "real" | "imag";
+  /** Weights of a frame; null: none. Default "hann". */
+  window?: WindowName | null;
+  /** By the root of the window's energy, by its sum, or null: not. Default "density". */
+  scaling?: WindowScaling | null;
+  /** Whether the window is one period. Default false. */
+  periodic?: boolean;
+}
+
+/**
+ * Kernels of a 1D convolution that is a short-time Fourier transform: shape [frame, 1, fftLength / 2 + 1].
+ * @example layers.conv1d({ filters: 129, kernelSize: 256, kernelInitializer: initializers.stft({ side: "imag" }) })
+ */
+export function stft(options: StftOptions = {}): Initializer {
+  const where = "stft";
+  const o = checkOptions(where, options, ["side", "window", "scaling", "periodic"]);
+  const side = checkOneOf(where, "side", o.side ?? "real", ["real", "imag"]);
+  const window = o.window === null ? null : checkOneOf(where, "window", o.window ?? "hann", WINDOWS);
+  const scaling =
+    o.scaling === null ? null : checkOneOf(where, "scaling", o.scaling ?? "density", WINDOW_SCALINGS);
+  const periodic = checkBoolean(where, "periodic", o.periodic ?? false);
+  return make("Stft", { side, window, scaling, periodic }, (out, shape) => {
+    const [length, channels, bins] = shape as [number, number, number];
+    if (shape.length !== 3 || channels !== 1 || bins < 2)
+      throw rankError(where, "[frame, 1, at least 2 frequencies]", shape);
+    // Without a window there is nothing to scale by, as in Keras.
+    const weights = scaledWindow(windowOf(window, length, periodic), window === null ? null : scaling);
+    out.set(waves(side, weights, 2 * (bins - 1)));
   });
 }
 

@@ -33,6 +33,7 @@ export * from "./masking.ts";
 export * from "./merging.ts";
 export * from "./multi-head-attention.ts";
 export type { NoiseOptions } from "./noise.ts";
+export { Pipeline, type PipelineOptions, pipeline } from "./pipeline.ts";
 export * from "./pooling.ts";
 export * from "./position-embedding.ts";
 export * from "./preprocessing/index.ts";

@@ -46,6 +46,13 @@ describe("distributions", () => {
     expect([fanIn, fanOut]).toEqual(fans);
   });
 
+  test.each(recorded.cases.stft)("stft $options $shape", ({ options, shape, values }) => {
+    const drawn = draw(initializers.stft(options as initializers.StftOptions), shape);
+    expect(drawn).toHaveLength(values.length);
+    // Keras takes cosines of float32 angles.
+    for (const [i, v] of values.entries()) expect(Math.abs(drawn[i]! - v)).toBeLessThan(2e-6);
+  });
+
   test("constants and the identity", () => {
     expect([...draw("zeros", [3])]).toEqual([0, 0, 0]);
     expect([...draw("ones", [2])]).toEqual([1, 1]);
@@ -141,6 +148,8 @@ describe("errors", () => {
       () => initializers.varianceScaling({ mode: "fanin" as never }),
       'varianceScaling: unknown mode "fanin"; did you mean "fanIn"?',
     ],
+    [() => initializers.stft({ side: "left" as never }), 'stft: unknown side "left"; known: real, imag'],
+    [() => initializers.stft({ periodic: 1 as never }), "stft: expected periodic to be true or false, got 1"],
     [
       () => initializers.heNormal({ seed: 1.5 }),
       "HeNormal: expected seed to be an integer of at least 0, got 1.5",
@@ -160,5 +169,6 @@ describe("errors", () => {
       'orthogonal initializer: expected a shape of rank 2 or more, got "[3]"',
     );
     expect(thrown(() => draw("identity", [2, 2, 2]))).toMatchObject({ code: "SHAPE_MISMATCH" });
+    expect(thrown(() => draw("stft", [4, 2, 3])).message).toContain("[frame, 1, at least 2 frequencies]");
   });
 });

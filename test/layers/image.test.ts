@@ -8,6 +8,7 @@ import { type NestedArray, type Tensor, tensor } from "../../src/core/tensor.ts"
 import { engineNamed } from "../../src/engine/select.ts";
 import type { Value } from "../../src/graph/graph.ts";
 import { input, type Layer, layers, model, modelFromJSON, ops, sequential } from "../../src/index.ts";
+import { type Change, oneOf } from "../../src/layers/image/choice.ts";
 import type { RandomImage } from "../../src/layers/image/random-image.ts";
 import { availableEngines } from "../helpers/engines.ts";
 import { thrown } from "../helpers/thrown.ts";
@@ -35,6 +36,15 @@ function drawn(name: string, values: Record<string, number[]>): unknown {
     const t = tensor(Float32Array.from(v), isFlat ? [2, 1] : [2, 1, 1, 1]);
     return bool ? ops.cast(ops.constant(t), "bool") : ops.constant(t);
   };
+  if (name === "randomPerspective") {
+    const corners = (of: number[][]) => [0, 1, 2, 3].map((k) => ops.constant(tensor([[of[0]![k]!], [of[1]![k]!]]))); // biome-ignore format: one line
+    const [x, y] = [values.x, values.y] as never as [number[][], number[][]];
+    return { isChosen: value([1, 1], true), x: corners(x), y: corners(y) };
+  }
+  if (name === "randomElasticTransform") {
+    const push = (of: unknown) => ops.constant(tensor(of as number[][]));
+    return { isChosen: value([1, 1], true), dx: push(values.dx), dy: push(values.dy) };
+  }
   if (name === "randomGaussianBlur") {
     const [a, b] = values.sigma!.map((s) => ops.constant(tensor(s)));
     return { isBlurred: value(values.isBlurred!, true), sigma: [a, b] };
@@ -102,6 +112,11 @@ const RANDOM: [string, object][] = [
   ["randomSharpness", { factor: 0.9 }],
   ["randomGaussianBlur", { factor: 0.5 }],
   ["randomErasing", {}],
+  ["randomPerspective", { scale: 0.6 }],
+  ["randomElasticTransform", { scale: 0.8 }],
+  ["randAugment", {}],
+  ["augMix", { numChains: 2 }],
+  ["augMix", { allOps: false, chainDepth: 1, alpha: 0.5 }],
   [
     "randomColorJitter",
     { brightnessFactor: 0.2, contrastFactor: 0.3, saturationFactor: 0.3, hueFactor: 0.1 },
@@ -138,6 +153,35 @@ describe("chance", () => {
     expect(shifts.reduce((a, b) => a + b, 0) / 400).toBeLessThan(230);
   });
 
+  it("bends images smoothly, some of them", () => {
+    const chosen = layers.randomElasticTransform({ factor: [0.5, 0.5] });
+    const y = trained(chosen, 40);
+    const kept = Array.from({ length: 80 }, (_, i) => y.slice(i, i + 1).data.join() === images.slice(i % 2, (i % 2) + 1).data.join()); // biome-ignore format: one line
+    const share = kept.filter(Boolean).length / 80;
+    expect(share).toBeGreaterThan(0.3);
+    expect(share).toBeLessThan(0.7);
+  });
+
+  it("gives every change the same chance, to every image, whatever the size of the batch", () => {
+    const add =
+      (n: number): Change =>
+      (x) =>
+        ops.add(x, n);
+    const changes = [add(1), add(2), add(3)];
+    for (const batch of [2, 3, 8, 3000]) {
+      const x = tensor(Float32Array.from({ length: batch }, (_, i) => 10 * i), [batch, 1, 1, 1]); // biome-ignore format: one line
+      const run = (v: Value) => [oneOf(v, changes, new ops.SeedGenerator(batch))];
+      const y = build(run, [x], { engine: engineNamed("reference", "test") }).runSync([x])[0]!;
+      const chosen = Array.from(y.data, (v, i) => v - 10 * i);
+      expect(chosen.every((c) => [1, 2, 3].includes(c))).toBe(true);
+      if (batch < 3000) continue;
+      // An image's change has nothing to do with where it stands.
+      for (const half of [chosen.slice(0, 1500), chosen.slice(1500)])
+        for (const n of [1, 2, 3])
+          expect(Math.abs(half.filter((c) => c === n).length - 500)).toBeLessThan(90);
+    }
+  });
+
   it("cuts out parts that are there", () => {
     const y = trained(layers.randomCrop({ height: 3, width: 2 }), 1);
     expect(y.shape).toEqual([2, 3, 2, 3]);
@@ -156,6 +200,21 @@ describe("chance", () => {
     m.compile({ optimizer: "sgd", loss: "mse" });
     const before = m.getWeights()[0]!.data.slice();
     return m.trainOnBatch(images, images).then(() => expect(m.getWeights()[0]!.data).not.toEqual(before));
+  });
+});
+
+describe("pipeline", () => {
+  it("does what its layers do one after another, with weights and masks of theirs", async () => {
+    const inner = () => [layers.rescaling({ scale: 1 / 255 }), layers.randomFlip({ seed: 3 }), layers.conv2d({ filters: 2, kernelSize: 3 })]; // biome-ignore format: one line
+    const piped = sequential([layers.inputLayer({ shape: [5, 6, 3] }), layers.pipeline({ layers: inner() })], { seed: 1 }); // biome-ignore format: one line
+    const plain = sequential([layers.inputLayer({ shape: [5, 6, 3] }), ...inner()], { seed: 1 });
+    plain.setWeights(piped.getWeights());
+    expect(piped.trainableWeights).toHaveLength(2);
+    expect((await piped.predict(images)).data).toEqual((await plain.predict(images)).data);
+    const json = JSON.parse(JSON.stringify(piped.toJSON())) as ReturnType<typeof piped.toJSON>;
+    const again = modelFromJSON(json);
+    expect(again.toJSON()).toEqual(json);
+    expect(trained(layers.pipeline({ layers: [layers.randomInvert({ factor: 1 })] }), 1).data[0]).toBeCloseTo(255 - images.data[0]!, 3); // biome-ignore format: one line
   });
 });
 
@@ -241,6 +300,14 @@ it("refuses wrong options and inputs", () => {
     [() => l.randomGaussianBlur({ kernelSize: 2 }), /kernelSize to be odd/],
     [() => l.randomErasing({ fillValue: "noise" as never }), /fillValue to be a number/],
     [() => l.randomGrayscale({ factor: 2 }), /factor to be a number in \[0, 1\]/],
+    [() => l.randomPerspective({ scale: 2 }), /scale to be a number in \[0, 1\], got 2/],
+    [() => l.randomElasticTransform({ scale: -0.1 }), /scale to be a number, or two, from 0 to 1/],
+    [() => l.randAugment({ numOps: 0 }), /numOps to be an integer of at least 1/],
+    [() => l.augMix({ alpha: 0 }), /alpha to be a number above 0/],
+    [() => l.augMix({ allOps: 1 as never }), /allOps to be true or false/],
+    [() => l.equalization({ bins: 1 }), /bins to be an integer of at least 2/],
+    [() => l.contrastLimitedAdaptiveHistogramEqualization({ tileGridSize: 8 as never }), /tileGridSize to be \[rows, columns\], got 8/], // biome-ignore format: one line
+    [() => l.pipeline({ layers: [] }), /layers to be a list of at least one layer/],
     [() => l.mixUp({ alpha: 0 }), /alpha to be a number above 0/],
     [() => l.centerCrop({ height: 0, width: 1 }), /height to be an integer of at least 1/],
     [() => sequential([l.randomFlip({ inputShape: [3] }), l.flatten()]).predictSync([[1, 2, 3]]) && trained(l.flatten(), 1) && l.randomFlip().apply(input({ shape: [4] }), { training: true }), /images \[batch, height, width, channels\]/], // biome-ignore format: one line

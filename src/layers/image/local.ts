@@ -7,6 +7,7 @@ import type { Value } from "../../graph/graph.ts";
 import * as ops from "../../ops/index.ts";
 import { labelOf } from "../options.ts";
 import { box } from "./box.ts";
+import { bell, filtered } from "./filter.ts";
 import {
   checkFactor,
   checkValueRange,
@@ -89,14 +90,6 @@ export function randomErasing(options: RandomErasingOptions = {}): RandomErasing
 export interface RandomSharpnessOptions extends ValueOptions {
   /** In [0, 1]: 0 for soft, 0.5 for no change, 1 for sharp; a number or a range. */
   factor: Factor;
-}
-
-/** Every channel by itself with one kernel. */
-function filtered(images: Value, kernel: Value): Value {
-  const [height, width] = kernel.shape as [number, number];
-  const channels = images.shape.at(-1)!;
-  const each = ops.broadcastTo(ops.reshape(kernel, [height, width, 1, 1]), [height, width, channels, 1]);
-  return ops.depthwiseConv(images, each, { padding: "same" });
 }
 
 export class RandomSharpness extends RandomImage<Value> {
@@ -183,11 +176,6 @@ export class RandomGaussianBlur extends RandomImage<Blur> {
   }
 
   override transform(images: Value, { isBlurred, sigma }: Blur): Value {
-    const bell = (size: number, s: Value) => {
-      const places = ops.constant(tensor(Float32Array.from({ length: size }, (_, i) => i - (size - 1) / 2)));
-      const weights = ops.exp(ops.negative(ops.divide(ops.square(places), ops.multiply(ops.square(s), 2))));
-      return ops.divide(weights, ops.sum(weights));
-    };
     const kernel = ops.outer(bell(this.kernelSize[0], sigma[0]), bell(this.kernelSize[1], sigma[1]));
     const mixed = ops.where(isBlurred, filtered(images, kernel), images);
     return ops.clip(mixed, this.valueRange[0], this.valueRange[1]);

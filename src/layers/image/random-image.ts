@@ -50,8 +50,13 @@ export abstract class RandomImage<T> extends Noise {
   /** The images, changed by what was drawn. */
   abstract transform(images: Value, drawn: T): Value;
 
-  protected override disturb(images: Value, seed: ops.SeedGenerator | undefined): Value {
+  /** What a training step makes of the images. */
+  augment(images: Value, seed: ops.SeedGenerator | undefined): Value {
     return this.transform(images, this.draw(this.chance(images, seed)));
+  }
+
+  protected override disturb(images: Value, seed: ops.SeedGenerator | undefined): Value {
+    return this.augment(images, seed);
   }
 
   protected chance(images: Value, seed: ops.SeedGenerator | undefined): Draw {

@@ -1,12 +1,12 @@
-// Images seen through an affine map: each pixel of the result looks up where it came from.
+// Images seen through a map of coordinates: each pixel of the result looks up where it came from.
 
 import { checkNumber, checkOneOf } from "../../core/options.ts";
 import { tensor } from "../../core/tensor.ts";
 import type { Value } from "../../graph/graph.ts";
 import * as ops from "../../ops/index.ts";
 
-/** What lies outside the image: mirrored, one value, repeated, or its edge. */
-export type FillMode = "reflect" | "constant" | "wrap" | "nearest";
+/** What lies outside the image: mirrored with or without the edge doubled, one value, repeated, or its edge. */
+export type FillMode = "reflect" | "mirror" | "constant" | "wrap" | "nearest";
 
 export interface WarpOptions {
   /** Default "reflect". */
@@ -22,7 +22,7 @@ export type Warp = Required<WarpOptions>;
 export const WARP_OPTIONS = ["fillMode", "fillValue", "interpolation"] as const;
 
 export function readWarp(where: string, o: WarpOptions): Warp {
-  const modes = ["reflect", "constant", "wrap", "nearest"] as const;
+  const modes = ["reflect", "mirror", "constant", "wrap", "nearest"] as const;
   return {
     fillMode: checkOneOf(where, "fillMode", o.fillMode ?? "reflect", modes),
     fillValue: checkNumber(where, "fillValue", o.fillValue ?? 0),
@@ -35,7 +35,16 @@ export function readWarp(where: string, o: WarpOptions): Warp {
  * @param matrix rows [a0, a1, a2, b0, b1, b2] as Values [batch, 1]
  */
 export function affine(images: Value, matrix: readonly Value[], warp: Warp): Value {
-  const [batch, height, width, channels] = images.shape as [number, number, number, number];
+  const [, height, width] = images.shape as [number, number, number];
+  const [gx, gy] = pixelGrid(height, width);
+  const [a0, a1, a2, b0, b1, b2] = matrix as [Value, Value, Value, Value, Value, Value];
+  const x = ops.add(ops.add(ops.multiply(a0, gx), ops.multiply(a1, gy)), a2);
+  const y = ops.add(ops.add(ops.multiply(b0, gx), ops.multiply(b1, gy)), b2);
+  return sample(images, x, y, warp);
+}
+
+/** x and y of all pixels, row by row, [1, pixels]. */
+export function pixelGrid(height: number, width: number): [x: Value, y: Value] {
   const pixels = height * width;
   const grid = (of: (i: number) => number) =>
     ops.constant(
@@ -44,10 +53,17 @@ export function affine(images: Value, matrix: readonly Value[], warp: Warp): Val
         [1, pixels],
       ),
     );
-  const [gx, gy] = [grid((i) => i % width), grid((i) => Math.floor(i / width))];
-  const [a0, a1, a2, b0, b1, b2] = matrix as [Value, Value, Value, Value, Value, Value];
-  const x = ops.add(ops.add(ops.multiply(a0, gx), ops.multiply(a1, gy)), a2);
-  const y = ops.add(ops.add(ops.multiply(b0, gx), ops.multiply(b1, gy)), b2);
+  return [grid((i) => i % width), grid((i) => Math.floor(i / width))];
+}
+
+/**
+ * The images at given coordinates, one for each pixel of the result; between pixels as `warp` says.
+ * @param x from the left, [batch or 1, pixels]
+ * @param y from the top
+ */
+export function sample(images: Value, x: Value, y: Value, warp: Warp): Value {
+  const [batch, height, width, channels] = images.shape as [number, number, number, number];
+  const pixels = height * width;
   const rows = ops.reshape(images, [batch * pixels, channels]);
   const first = Int32Array.from({ length: batch }, (_, b) => b * pixels);
   const offset = ops.constant(tensor(first, [batch, 1]));
@@ -80,6 +96,11 @@ export function affine(images: Value, matrix: readonly Value[], warp: Warp): Val
 /** Whole coordinates brought into the image. */
 function inside(i: Value, size: number, { fillMode }: Warp): Value {
   if (fillMode === "wrap") return ops.mod(i, size);
+  if (fillMode === "mirror") {
+    if (size === 1) return ops.multiply(i, 0);
+    const last = size - 1;
+    return ops.abs(ops.subtract(ops.mod(ops.add(i, last), 2 * last), last));
+  }
   if (fillMode === "reflect") {
     const m = ops.mod(i, 2 * size);
     return ops.minimum(m, ops.subtract(2 * size - 1, m));

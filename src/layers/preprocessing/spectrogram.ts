@@ -6,36 +6,28 @@ import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } fro
 import { formatShape } from "../../core/shape.ts";
 import { tensor } from "../../core/tensor.ts";
 import type { Value } from "../../graph/graph.ts";
+import {
+  scaledWindow,
+  WINDOW_SCALINGS,
+  WINDOWS,
+  type WindowName,
+  waves as wavesOf,
+  windowOf,
+} from "../../initializers/waves.ts";
 import * as ops from "../../ops/index.ts";
 import { LAYER_OPTIONS, type LayerOptions } from "../layer.ts";
 import { labelOf } from "../options.ts";
 import { UnaryLayer } from "../unary.ts";
 
-/** Cosine and sine of every frequency over a frame, times a window: [length, frequencies] each. */
-function waves(length: number, fftLength: number, window: Float64Array, offset: number): [Value, Value] {
-  const bins = Math.floor(fftLength / 2) + 1;
-  const wave = (f: (x: number) => number) => {
-    const out = new Float32Array(length * bins);
-    for (let t = 0; t < length; t++)
-      for (let k = 0; k < bins; k++) {
-        // The angle by whole numbers first: exact however long the frame is.
-        const turn = ((t + offset) * k) % fftLength;
-        out[t * bins + k] = window[t]! * f((2 * Math.PI * turn) / fftLength);
-      }
-    return ops.constant(tensor(out, [length, bins]));
-  };
-  return [wave(Math.cos), wave((x) => -Math.sin(x))];
-}
+export type { WindowName } from "../../initializers/waves.ts";
 
-export type WindowName = "hann" | "hamming";
-const WINDOWS = ["hann", "hamming"] as const;
-
-function windowOf(name: WindowName | null, length: number, periodic: boolean): Float64Array {
-  const [a, b] = name === "hamming" ? [0.54, 0.46] : name === "hann" ? [0.5, 0.5] : [1, 0];
-  const period = periodic ? length : length - 1;
-  return Float64Array.from({ length }, (_, i) =>
-    length === 1 ? 1 : a - b * Math.cos((2 * Math.PI * i) / period),
-  );
+/** Cosine and negative sine of every frequency over a frame, times a window: [length, frequencies] each. */
+function waves(window: Float64Array, fftLength: number, offset = 0): [Value, Value] {
+  const kernel = (side: "real" | "imag") =>
+    ops.constant(
+      tensor(wavesOf(side, window, fftLength, offset), [window.length, Math.floor(fftLength / 2) + 1]),
+    );
+  return [kernel("real"), kernel("imag")];
 }
 
 /** Frames of a signal [batch, time]: [batch, frames, length]. */
@@ -170,7 +162,7 @@ export class MelSpectrogram extends UnaryLayer {
       [padded.shape[0]!, padded.shape[1]! - (fftLength - sequenceLength)],
     );
     const window = windowOf(this.o.window, sequenceLength, true);
-    const [cos, sin] = waves(sequenceLength, fftLength, window, before);
+    const [cos, sin] = waves(window, fftLength, before);
     const framed = frames(inner, sequenceLength, sequenceStride);
     const power = ops.add(ops.square(ops.matmul(framed, cos)), ops.square(ops.matmul(framed, sin)));
     const strength = magExp === 2 ? power : ops.power(ops.maximum(power, 1e-30), magExp / 2);
@@ -236,8 +228,6 @@ export interface StftSpectrogramOptions extends LayerOptions {
   expandDims?: boolean;
 }
 
-const SCALINGS = ["density", "spectrum"] as const;
-
 const STFT_OPTIONS = [
   ...LAYER_OPTIONS,
   "mode",
@@ -280,7 +270,9 @@ export class StftSpectrogram extends UnaryLayer {
       window: given.window === null ? null : checkOneOf(where, "window", given.window ?? "hann", WINDOWS),
       periodic: checkBoolean(where, "periodic", given.periodic ?? false),
       scaling:
-        given.scaling === null ? null : checkOneOf(where, "scaling", given.scaling ?? "density", SCALINGS),
+        given.scaling === null
+          ? null
+          : checkOneOf(where, "scaling", given.scaling ?? "density", WINDOW_SCALINGS),
       padding: checkOneOf(where, "padding", given.padding ?? "valid", ["valid", "same"]),
       expandDims: checkBoolean(where, "expandDims", given.expandDims ?? false),
     };
@@ -298,17 +290,9 @@ export class StftSpectrogram extends UnaryLayer {
     if (padded.shape[1]! < frameLength) {
       throw this.error("SHAPE_MISMATCH", `expected at least ${frameLength} samples, got ${time}`);
     }
-    const window = windowOf(this.o.window, frameLength, this.o.periodic);
-    if (this.o.window !== null && scaling !== null) {
-      const size =
-        scaling === "density"
-          ? Math.sqrt(window.reduce((s, w) => s + w * w, 0))
-          : window.reduce((s, w) => s + Math.abs(w), 0);
-      window.forEach((w, i) => {
-        window[i] = w / size;
-      });
-    }
-    const [cos, sin] = waves(frameLength, fftLength, window, 0);
+    const { window, periodic } = this.o;
+    const weights = scaledWindow(windowOf(window, frameLength, periodic), window === null ? null : scaling);
+    const [cos, sin] = waves(weights, fftLength);
     const framed = frames(padded, frameLength, frameStep);
     const made = this.shown(mode, framed, cos, sin);
     const [, steps, bins] = made.shape as [number, number, number];
