@@ -12,7 +12,8 @@ import * as ops from "../ops/index.ts";
 import { averaged, clipped, decayed } from "../ops/sweep.ts";
 import { keepIf } from "./keep-if.ts";
 import { type OptimizerOptions, readOptimizerOptions } from "./options.ts";
-import { type LearningRate, type LearningRateSchedule, readLearningRate } from "./schedules/index.ts";
+import { type LearningRate, readLearningRate } from "./schedules/read.ts";
+import type { LearningRateSchedule } from "./schedules/schedule.ts";
 
 export { OPTIMIZER_OPTIONS, type OptimizerOptions } from "./options.ts";
 
