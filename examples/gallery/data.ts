@@ -14,6 +14,9 @@ export function dataFile(name: string): string {
   return path;
 }
 
+/** Decides all that is left to chance, splits included; the environment variable SEED asks for another. */
+export const SEED = Number(process.env.SEED ?? 1);
+
 /** The last line of every example: what was reached on data the model has not seen, beside something to compare it with. */
 export function report(what: string, reached: string, comparedWith: string): void {
   console.log(`${what}: ${reached} (compare: ${comparedWith})`);

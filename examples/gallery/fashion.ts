@@ -2,7 +2,7 @@
 
 import { layers, optimizers, sequential, type Tensor, tensor } from "myelin";
 import { readIdx } from "myelin/idx";
-import { dataFile, percent, report } from "./data.ts";
+import { dataFile, percent, report, SEED } from "./data.ts";
 
 const EPOCHS = 8;
 const BATCH = 100;
@@ -41,7 +41,7 @@ const model = sequential(
     layers.dropout({ rate: 0.5 }),
     layers.dense({ units: 10, activation: "softmax" }),
   ],
-  { seed: 1 },
+  { seed: SEED },
 );
 const decaySteps = (EPOCHS * x.shape[0]!) / BATCH;
 model.compile({
@@ -51,7 +51,7 @@ model.compile({
   loss: "sparseCategoricalCrossentropy",
   metrics: ["accuracy"],
 });
-await model.fit(x, y, { epochs: EPOCHS, batchSize: BATCH, seed: 1, verbose: 2 });
+await model.fit(x, y, { epochs: EPOCHS, batchSize: BATCH, seed: SEED, verbose: 2 });
 
 const { accuracy } = await model.evaluate(testX, testY, { batchSize: 250, verbose: 0 });
 report(

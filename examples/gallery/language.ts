@@ -2,7 +2,7 @@
 
 import { applications, Dataset, optimizers, type Tensor, tensor } from "myelin";
 import { readText } from "myelin/text";
-import { dataFile, report } from "./data.ts";
+import { dataFile, report, SEED } from "./data.ts";
 
 const LENGTH = 128;
 const BATCH = 32;
@@ -31,7 +31,7 @@ const gpt = applications.gpt({
   blocks: 4,
   heads: 6,
   width: 192,
-  seed: 1,
+  seed: SEED,
 });
 const learningRate = optimizers.schedules.cosineDecay({
   initialLearningRate: 0,
@@ -47,7 +47,7 @@ gpt.compile({
 
 const begun = performance.now();
 const train = Dataset.fromTensorSlices(Int32Array.from({ length: cut - LENGTH - 1 }, (_, i) => i))
-  .shuffle(cut, { seed: 1 })
+  .shuffle(cut, { seed: SEED })
   .batch(BATCH)
   .map((starts) => windows((starts as Tensor).data));
 await gpt.fit(train, { epochs: 4, stepsPerEpoch: STEPS / 4, verbose: 2 });

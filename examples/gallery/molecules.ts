@@ -3,7 +3,7 @@
 
 import { layers, MetricState, metrics, sequential, type Tensor, tensor, utils } from "myelin";
 import { readCsv } from "myelin/csv";
-import { dataFile, report } from "./data.ts";
+import { dataFile, report, SEED } from "./data.ts";
 
 const PLACES = 2048;
 const COUNTS = [/[Cc]/g, /c/g, /[NnOoSs]/g, /Cl|Br|F|I/g, /\d/g, /O/g, /=/g, /\(/g];
@@ -38,7 +38,7 @@ function stack(smiles: readonly string[], longest: number): Tensor {
 
 /** Trains on four fifths of the molecules; predictions and truth for the rest. */
 async function study(smiles: readonly string[], y: Tensor, kind: "class" | "amount") {
-  const split = utils.trainTestSplit([smiles, y], { testSize: 0.2, seed: 1 });
+  const split = utils.trainTestSplit([smiles, y], { testSize: 0.2, seed: SEED });
   const [train, test, trainY, testY] = split as [string[], string[], Tensor, Tensor];
   const longest = kind === "class" ? 5 : 3;
   // Amounts are learnt as distances from their mean, in units of two.
@@ -55,10 +55,10 @@ async function study(smiles: readonly string[], y: Tensor, kind: "class" | "amou
         ? [layers.dense({ units: 1, activation: "sigmoid" })]
         : [layers.dense({ units: 1 }), layers.rescaling({ scale: 2, offset: mean })]),
     ],
-    { seed: 1 },
+    { seed: SEED },
   );
   model.compile({ optimizer: "adam", loss: kind === "class" ? "binaryCrossentropy" : "meanSquaredError" });
-  await model.fit(x, trainY, { epochs: kind === "class" ? 25 : 80, batchSize: 32, seed: 1, verbose: 0 });
+  await model.fit(x, trainY, { epochs: kind === "class" ? 25 : 80, batchSize: 32, seed: SEED, verbose: 0 });
   return { guess: await model.predict(stack(test, longest)), truth: testY, trainY };
 }
 

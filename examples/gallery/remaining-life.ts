@@ -3,7 +3,7 @@
 
 import { layers, sequential, tensor } from "myelin";
 import { readLines } from "myelin/text";
-import { dataFile, report } from "./data.ts";
+import { dataFile, report, SEED } from "./data.ts";
 
 const FLIGHTS = 40;
 const MOST = 125; // Long before the end nothing tells how long.
@@ -52,10 +52,10 @@ const model = sequential(
     layers.dropout({ rate: 0.2 }),
     layers.dense({ units: 1 }),
   ],
-  { seed: 1 },
+  { seed: SEED },
 );
 model.compile({ optimizer: "adam", loss: "meanSquaredError" });
-await model.fit(stack(windows), left, { epochs: 8, batchSize: 128, seed: 1, verbose: 2 });
+await model.fit(stack(windows), left, { epochs: 8, batchSize: 128, seed: SEED, verbose: 2 });
 
 const test = await engines("test_FD001.txt.gz");
 const truth = (await readLines(dataFile("cmapss-fd001/RUL_FD001.txt"))).filter((l) => l.trim()).map(Number);
