@@ -234,7 +234,10 @@ export const GROUPS: readonly Group[] = [
       text_dataset_from_directory: { notApplicable: "a loader of its own, from the subpath `myelin/text`" },
       get_file: { notApplicable: "the library never downloads" },
       bounding_boxes: later("bounding boxes as data"),
-      FeatureSpace: later("FeatureSpace; its layers are there"),
+      FeatureSpace: {
+        as: "layers.featureSpace",
+        differs: "columns are typed arrays or a Table; the result is always one row of numbers",
+      },
       register_keras_serializable: {
         as: "registerLayer",
         differs: "for layers; other objects are plain functions",

@@ -6,6 +6,8 @@ import { describe, expect, it } from "vitest";
 import { type NestedArray, type Tensor, tensor } from "../../src/core/tensor.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { Dataset, type Layer, layers, type Model, modelFromJSON, sequential } from "../../src/index.ts";
+import { fingerprintOf } from "../../src/layers/preprocessing/farm-hash.ts";
+import { sipHash64 } from "../../src/layers/preprocessing/sip-hash.ts";
 import { availableEngines } from "../helpers/engines.ts";
 import { thrown } from "../helpers/thrown.ts";
 
@@ -155,9 +157,46 @@ describe("strings", () => {
     for (const bin of layer.encode(words).data) counts[bin]++;
     for (const n of counts) expect(Math.abs(n - 500)).toBeLessThan(100);
     expect(layers.hashing({ numBins: 3, maskValue: "" }).encode(["", ""]).toArray()).toEqual([0, 0]);
-    expect(layers.hashing({ numBins: 1000, salt: 7 }).encode(["a"])).not.toEqual(layers.hashing({ numBins: 1000 }).encode(["a"])); // biome-ignore format: one line
-    const cross = layers.hashedCrossing({ numBins: 1000 });
-    expect(cross.encode([["a", "b"], ["x", "x"]])).toEqual(cross.encode([["a", "b"], ["x", "x"]])); // biome-ignore format: one line
+  });
+
+  // What Keras's documentation and own tests say, which run on TensorFlow.
+  it("fall into the bins of Keras", () => {
+    const bins = (data: (string | number)[], options: Omit<layers.HashingOptions, "numBins">, numBins = 3) =>
+      layers
+        .hashing({ numBins, ...options })
+        .encode(data)
+        .toArray();
+    const letters = ["A", "B", "C", "D", "E"];
+    expect(bins(letters, {})).toEqual([1, 0, 1, 1, 2]);
+    expect(bins(["A", "B", "", "C", "D"], { maskValue: "" })).toEqual([1, 1, 0, 2, 2]);
+    expect(bins(letters, { salt: [133, 137] })).toEqual([1, 2, 1, 0, 2]);
+    expect(bins(letters, { salt: 133 })).toEqual([0, 0, 2, 1, 0]);
+    const names = ["omar", "stringer", "marlo", "wire", "skywalker"];
+    expect(bins(names, {}, 2)).toEqual([0, 0, 1, 0, 0]);
+    expect(bins(names, { salt: [211, 137] }, 2)).toEqual([1, 0, 1, 0, 1]);
+    expect(bins([0, 1, 2, 3, 4], {})).toEqual([1, 0, 1, 0, 2]);
+    expect(bins([0, 1, 2, 3, 4], { salt: [133, 137] })).toEqual([1, 1, 2, 0, 1]);
+    const cross = layers.hashedCrossing({ numBins: 5 });
+    expect(cross.encode([["A", "B", "A", "B", "A"], [101, 101, 101, 102, 102]]).toArray()).toEqual([1, 4, 1, 1, 3]); // biome-ignore format: one line
+    const lookup = layers.stringLookup({ vocabulary: ["a", "b", "c", "d"], numOovIndices: 2 });
+    expect(lookup.encode([["a", "c", "d"], ["m", "z", "b"]]).toArray()).toEqual([[2, 4, 5], [0, 1, 3]]); // biome-ignore format: one line
+  });
+
+  it("have FarmHash's and SipHash's published values at every length", () => {
+    for (const [text, value] of [
+      ["", 0x9ae16a3b2f90404fn],
+      ["a", 0xb3454265b6df75e3n],
+      ["abcde", 0xc22f4663e54e04d4n],
+      ["abcdefgh", 0xfee9d22990c82909n],
+      ["bF&d$MYIhB.Ac=qC", 17582099205024456557n],
+      ["dXB@tDQ-v5<H]rq2Pcc*s>nC-[Mdy", 8365906589669344754n],
+      ["F7479877-4690-4A44-AFC9-8FE987EA512F:some_other_id", 6862335115798125349n],
+      ["Even if I could be Shakespeare, I think I should still choose to be Faraday. - A. Huxley", 0x5a05644eb66e435en], // biome-ignore format: one line
+      ["The fugacity of a constituent in a mixture of gases at a given temperature is proportional to its mole fraction.  Lewis-Randall Rule", 0x98eff6958c5e91an], // biome-ignore format: one line
+    ] as const)
+      expect(fingerprintOf(text), text).toBe(value); // biome-ignore format: one line
+    const bytes = Uint8Array.from({ length: 15 }, (_, i) => i);
+    expect(sipHash64(bytes, [0x0706050403020100n, 0x0f0e0d0c0b0a0908n])).toBe(0xa129ca6149be45e5n);
   });
 });
 
@@ -239,6 +278,8 @@ it("refuse what does not make sense", () => {
     ],
     [() => l.stringLookup({ outputMode: "tfIdf", vocabulary: ["a"] }).encode(["a"]), /expected idfWeights/],
     [() => l.stringLookup({ outputMode: "some" as never }), /unknown outputMode/],
+    [() => l.hashing({ numBins: 2, salt: [1] as never }), /salt to be one or two whole numbers, got/],
+    [() => l.hashedCrossing({ numBins: 3 }).encode([["a"], [0.5]]), /strings or whole numbers, got 0.5/],
     [() => l.hashing({ numBins: 0 }), /numBins to be an integer of at least 1/],
     [() => l.hashedCrossing({ numBins: 2 }).encode([["a"]]), /two or more lists of equal length/],
     [() => l.textVectorization({ split: "words" as never }), /unknown split/],

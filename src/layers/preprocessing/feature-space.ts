@@ -101,7 +101,10 @@ const column = (values: Float32Array): Tensor => new Tensor(values, [values.leng
 export class FeatureSpace {
   private readonly options: FeatureSpaceOptions;
   private readonly encoders: ReadonlyMap<string, Encoder>;
-  private readonly crosses: { names: readonly string[]; encode(columns: ArrayLike<string>[]): Tensor }[];
+  private readonly crosses: {
+    names: readonly string[];
+    encode(columns: ArrayLike<string | number>[]): Tensor;
+  }[];
 
   constructor(options: FeatureSpaceOptions, known: Readonly<Record<string, object>> = {}) {
     const where = "featureSpace";
@@ -143,8 +146,7 @@ export class FeatureSpace {
   /** float32 [rows, everything side by side]. */
   encode(data: Columns): Tensor {
     const parts = [...this.encoders].map(([name, encoder]) => encoder.encode(take(data, name)));
-    for (const { names, encode } of this.crosses)
-      parts.push(encode(names.map((n) => strings(take(data, n)))));
+    for (const { names, encode } of this.crosses) parts.push(encode(names.map((n) => take(data, n))));
     const rows = parts[0]!.shape[0]!;
     const width = parts.reduce((sum, p) => sum + p.shape[1]!, 0);
     const out = new Float32Array(rows * width);

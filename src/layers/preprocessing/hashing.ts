@@ -1,6 +1,6 @@
 // Hashing and HashedCrossing: anything as one of a fixed number of bins, without a vocabulary.
 
-import { MyelinError } from "../../core/errors.ts";
+import { describe, MyelinError } from "../../core/errors.ts";
 import { checkInteger, checkOneOf, checkOptions } from "../../core/options.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { Value } from "../../graph/graph.ts";
@@ -8,10 +8,24 @@ import { LAYER_OPTIONS, type LayerOptions } from "../layer.ts";
 import { labelOf } from "../options.ts";
 import { UnaryLayer } from "../unary.ts";
 import { encodeRows } from "./counting.ts";
-import { hash } from "./hash.ts";
+import { concatenated, fingerprintOf } from "./farm-hash.ts";
+import { sipHash64 } from "./sip-hash.ts";
 
 type HashMode = "int" | "oneHot" | "multiHot" | "count";
 const MODES = ["int", "oneHot", "multiHot", "count"] as const;
+
+const encoder = new TextEncoder();
+
+/** What TensorFlow begins crosses with. */
+const CROSSING_KEY = 0xdecafcaffen;
+
+function readSalt(where: string, salt: unknown): readonly [number, number] | null {
+  if (salt === null) return null;
+  const pair = typeof salt === "number" ? [salt, salt] : salt;
+  const isPair = Array.isArray(pair) && pair.length === 2;
+  if (isPair && pair.every((n) => Number.isSafeInteger(n) && n >= 0)) return [pair[0], pair[1]];
+  throw new MyelinError("INVALID_OPTION", `${where}: expected salt to be one or two whole numbers, got ${describe(salt)}`); // biome-ignore format: one line
+}
 
 /** Strings or whole numbers, alone or in rows. */
 export type Hashable = readonly (string | number | readonly (string | number)[])[];
@@ -21,8 +35,11 @@ export interface HashingOptions extends LayerOptions {
   numBins: number;
   /** Has bin 0 to itself. Default: none. */
   maskValue?: string | number | null;
-  /** Another salt, other collisions. Default 0. */
-  salt?: number | null;
+  /**
+   * A number, or two, above 0: bins by SipHash with this key, which only those who know it can foresee. Default null:
+   * bins by FarmHash.
+   */
+  salt?: number | readonly [number, number] | null;
   /** Default "int". */
   outputMode?: HashMode;
 }
@@ -31,7 +48,7 @@ export class Hashing extends UnaryLayer {
   static readonly className = "Hashing";
   readonly numBins: number;
   readonly maskValue: string | number | null;
-  readonly salt: number;
+  readonly salt: readonly [number, number] | null;
   readonly outputMode: HashMode;
 
   constructor(options: HashingOptions) {
@@ -40,13 +57,18 @@ export class Hashing extends UnaryLayer {
     super(o);
     this.maskValue = o.maskValue ?? null;
     this.numBins = checkInteger(where, "numBins", o.numBins, this.maskValue === null ? 1 : 2);
-    this.salt = checkInteger(where, "salt", o.salt ?? 0);
+    this.salt = readSalt(where, o.salt ?? null);
     this.outputMode = checkOneOf(where, "outputMode", o.outputMode ?? "int", MODES);
   }
 
   private binOf(value: string | number): number {
-    if (this.maskValue === null) return hash(String(value), this.salt) % this.numBins;
-    return value === this.maskValue ? 0 : 1 + (hash(String(value), this.salt) % (this.numBins - 1));
+    const masked = this.maskValue === null ? 0 : 1;
+    if (masked && value === this.maskValue) return 0;
+    const [text, { salt }] = [String(value), this];
+    const hash = salt
+      ? sipHash64(encoder.encode(text), [BigInt(salt[0]), BigInt(salt[1])])
+      : fingerprintOf(text);
+    return masked + Number(hash % BigInt(this.numBins - masked));
   }
 
   encode(data: Hashable): Tensor {
@@ -67,7 +89,7 @@ export class Hashing extends UnaryLayer {
   }
 }
 
-/** Strings or whole numbers as bins by a hash; on the host. Bins are not those of TensorFlow's hash. */
+/** Strings or whole numbers as bins by a hash; on the host. The bins are those of Keras. */
 export function hashing(options: HashingOptions): Hashing {
   return new Hashing(options);
 }
@@ -100,10 +122,19 @@ export class HashedCrossing extends UnaryLayer {
         `${this.path}: encode: expected two or more lists of equal length, got lengths ${features.map((f) => f.length)}`,
       );
     }
+    const bins = BigInt(this.numBins);
     const rows = Array.from({ length: first.length }, (_, i) => {
-      return Int32Array.of(hash(features.map((f) => String(f[i])).join("_X_")) % this.numBins);
+      const crossed = features.reduce((h, f) => concatenated(h, this.fingerprint(f[i]!)), CROSSING_KEY);
+      return Int32Array.of(Number(crossed % bins));
     });
     return encodeRows(`${this.path}: encode`, rows, this.outputMode, this.numBins, { isFlat: true });
+  }
+
+  /** Whole numbers stand for themselves. */
+  private fingerprint(value: string | number): bigint {
+    if (typeof value === "string") return fingerprintOf(value);
+    if (Number.isSafeInteger(value)) return BigInt.asUintN(64, BigInt(value));
+    throw this.error("INVALID_DATA", `expected strings or whole numbers, got ${describe(value)}`);
   }
 
   override call(): Value {
@@ -118,7 +149,7 @@ export class HashedCrossing extends UnaryLayer {
   }
 }
 
-/** What several features say together, as bins by a hash: "Berlin" with "evening". */
+/** What several features say together, as bins by a hash: "Berlin" with "evening". The bins are those of Keras. */
 export function hashedCrossing(options: HashedCrossingOptions): HashedCrossing {
   return new HashedCrossing(options);
 }

@@ -9,7 +9,7 @@ import { LAYER_OPTIONS, type LayerOptions } from "../layer.ts";
 import { labelOf } from "../options.ts";
 import { UnaryLayer } from "../unary.ts";
 import { encodeRows, encodeValue, OUTPUT_MODES, type OutputMode } from "./counting.ts";
-import { hash } from "./hash.ts";
+import { fingerprintOf } from "./farm-hash.ts";
 import { type AdaptData, inBatches, type Numbers, numbersOf, type Strings, stringRows } from "./host-data.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -110,14 +110,14 @@ abstract class Lookup<T extends string | number> extends UnaryLayer {
     if (index !== undefined) return index;
     const { first, oovIndices } = this.known;
     if (oovIndices === 1) return first;
-    if (oovIndices > 1) return first + (this.oovOf(token) % oovIndices);
+    if (oovIndices > 1) return first + this.oovOf(token, oovIndices);
     throw new MyelinError(
       "INVALID_DATA",
       `${where}: expected tokens of the vocabulary where numOovIndices is 0, got ${describe(token)}`,
     );
   }
 
-  protected abstract oovOf(token: T): number;
+  protected abstract oovOf(token: T, count: number): number;
 
   override getConfig(): Record<string, unknown> {
     const { invert, outputMode, padToMaxTokens, known } = this;
@@ -165,8 +165,8 @@ export class StringLookup extends Lookup<string> {
     );
   }
 
-  protected override oovOf(token: string): number {
-    return hash(token);
+  protected override oovOf(token: string, count: number): number {
+    return Number(fingerprintOf(token) % BigInt(count));
   }
 
   override call(): Value {
@@ -225,9 +225,8 @@ export class IntegerLookup extends Lookup<number> {
     );
   }
 
-  protected override oovOf(token: number): number {
-    const n = this.known.oovIndices;
-    return ((token % n) + n) % n;
+  protected override oovOf(token: number, count: number): number {
+    return ((token % count) + count) % count;
   }
 
   /** In a Program a look is a comparison with all of the vocabulary: for some thousand entries. */
