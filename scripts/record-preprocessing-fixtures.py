@@ -41,7 +41,7 @@ base = {"fftLength": 64, "sequenceStride": 40, "samplingRate": 8000, "numMelBins
 for o in (base, {**base, "sequenceLength": 50, "minFreq": 100.0, "maxFreq": 3000.0, "window": "hamming"}, {**base, "powerToDb": False, "magExp": 1.0}, {**base, "topDb": 20.0, "refPower": 3.0}):
     out["mel"].append({"options": o, "result": listed(L.MelSpectrogram(**named(o))(signal[None]))})
 for o in ({"frameLength": 32}, {"frameLength": 32, "mode": "magnitude", "frameStep": 20, "scaling": "spectrum"}, {"frameLength": 30, "fftLength": 40, "mode": "psd", "padding": "same", "periodic": True},
-          {"frameLength": 32, "mode": "real", "window": None}, {"frameLength": 32, "mode": "imag", "scaling": None}, {"frameLength": 32, "mode": "stft", "expandDims": True, "window": "hamming"}):
+          {"frameLength": 32, "mode": "real", "window": None}, {"frameLength": 32, "mode": "imag", "scaling": None}, {"frameLength": 20, "mode": "angle"}, {"frameLength": 32, "mode": "stft", "expandDims": True, "window": "hamming"}):
     two = np.stack([signal[:120], signal[100:220]], -1)[None]
     out["stft"].append({"options": o, "result": L.STFTSpectrogram(**named(o))(two).detach().numpy().astype("float64").round(5).tolist()})
 with open("test/fixtures/preprocessing.json", "w") as f:

@@ -30,6 +30,7 @@ export {
   tanhShrink,
   threshold,
 } from "./activations.ts";
+export { arctan, arctan2 } from "./arctan.ts";
 export {
   add,
   divide,

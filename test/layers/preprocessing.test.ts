@@ -82,7 +82,13 @@ describe.each(availableEngines().map((e) => [e.name, e] as const))(
     it.each(names(fixture.stft))("stftSpectrogram %s", async (_, { options, result }) => {
       const { signal } = fixture;
       const two = tensor([signal.slice(0, 120).map((v, i) => [v, signal[100 + i]!])]);
-      close(await predicted(layers.stftSpectrogram(options), two, engine), result, 3);
+      const ours = await predicted(layers.stftSpectrogram(options), two, engine);
+      if (options.mode !== "angle") return close(ours, result, 3);
+      // pi and -pi are one angle, and rounding decides between them where the imaginary part is zero.
+      const cosines = (v: NestedArray): NestedArray =>
+        Array.isArray(v) ? v.map(cosines) : Math.cos(Number(v));
+      const sines = (v: NestedArray): NestedArray => (Array.isArray(v) ? v.map(sines) : Math.sin(Number(v)));
+      for (const of of [cosines, sines]) close(tensor(of(ours.toArray())), of(result), 3);
     });
     it("integerLookup in a Program as on the host", async () => {
       const data = tensor([[7, 9], [100, 7]], undefined, "int32"); // biome-ignore format: rows
@@ -288,7 +294,7 @@ it("refuse what does not make sense", () => {
     [() => l.melSpectrogram({ maxFreq: 9000, samplingRate: 16000 }), /maxFreq to be a number up to 8000/],
     [() => l.melSpectrogram({ sequenceLength: 4000 }), /sequenceLength to be an integer from 1 to 2048/],
     [() => l.stftSpectrogram({ frameStep: 300 }), /frameStep to be an integer from 1 to 256/],
-    [() => l.stftSpectrogram({ mode: "angle" as never }), /unknown mode/],
+    [() => l.stftSpectrogram({ mode: "phase" as never }), /unknown mode/],
   ];
   for (const [call, message] of wrong) expect(thrown(call).message).toMatch(message);
 });

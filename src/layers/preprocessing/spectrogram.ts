@@ -208,13 +208,13 @@ export function melSpectrogram(options: MelSpectrogramOptions = {}): MelSpectrog
 }
 
 export interface StftSpectrogramOptions extends LayerOptions {
-  /** log, magnitude, psd (power density), real, imag, or stft: real and imaginary parts. Default "log". */
-  mode?: "log" | "magnitude" | "psd" | "real" | "imag" | "stft";
+  /** log, magnitude, psd (power density), angle (in radians), real, imag, or stft: real and imaginary parts. Default "log". */
+  mode?: "log" | "magnitude" | "psd" | "angle" | "real" | "imag" | "stft";
   /** Samples of a frame. Default 256. */
   frameLength?: number;
   /** Samples from one frame to the next. Default frameLength / 2. */
   frameStep?: number | null;
-  /** Default frameLength. */
+  /** Samples of the transform, even. Default: the power of two from frameLength on. */
   fftLength?: number | null;
   /** Default "hann"; null: none. */
   window?: WindowName | null;
@@ -253,7 +253,8 @@ export class StftSpectrogram extends UnaryLayer {
     const given = checkOptions(where, options, STFT_OPTIONS);
     super(given);
     const frameLength = checkInteger(where, "frameLength", given.frameLength ?? 256, 1);
-    const fftLength = checkInteger(where, "fftLength", given.fftLength ?? frameLength, frameLength);
+    const enough = 2 ** Math.ceil(Math.log2(Math.max(2, frameLength)));
+    const fftLength = checkInteger(where, "fftLength", given.fftLength ?? enough, frameLength);
     if (fftLength % 2 === 1) {
       throw new MyelinError(
         "INVALID_OPTION",
@@ -261,7 +262,7 @@ export class StftSpectrogram extends UnaryLayer {
       );
     }
     const step = given.frameStep ?? Math.max(1, Math.floor(frameLength / 2));
-    const modes = ["log", "magnitude", "psd", "real", "imag", "stft"] as const;
+    const modes = ["log", "magnitude", "psd", "angle", "real", "imag", "stft"] as const;
     this.o = {
       frameLength,
       fftLength,
@@ -305,6 +306,7 @@ export class StftSpectrogram extends UnaryLayer {
     if (mode === "real") return ops.matmul(framed, cos);
     if (mode === "imag") return ops.matmul(framed, sin);
     const [re, im] = [ops.matmul(framed, cos), ops.matmul(framed, sin)];
+    if (mode === "angle") return ops.arctan2(im, re);
     if (mode === "stft") return ops.concatenate([re, im], { axis: -1 });
     const power = ops.add(ops.square(re), ops.square(im));
     if (mode === "psd") {
