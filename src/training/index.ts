@@ -13,7 +13,7 @@ export {
 export * as callbacks from "./callbacks/index.ts";
 export type { ArrayData, DataLike, ShapedData } from "./data.ts";
 export type { EvaluateOptions } from "./evaluate.ts";
-export type { FitOptions } from "./fit.ts";
+export type { FitOptions } from "./fit-options.ts";
 export type { GenerateOptions } from "./generate.ts";
 export { History } from "./history.ts";
 export { MetricState } from "./metric-state.ts";

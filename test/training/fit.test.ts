@@ -2,7 +2,7 @@
 // themselves (seeds, threads, pauses).
 
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type NestedArray, type Tensor, tensor } from "../../src/core/tensor.ts";
 import { NativeEngine } from "../../src/engine/native.ts";
 import * as layers from "../../src/layers/index.ts";
@@ -30,6 +30,21 @@ const engines = availableEngines();
 
 for (const engine of engines) {
   describe(`fit on the ${engine.name} engine`, () => {
+    it("says once that a loss has become NaN, and trains on", async () => {
+      const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+      const model = xorModel(engine);
+      const broken = (t: ops.Operand, p: ops.Operand) =>
+        ops.multiply(ops.mean(ops.subtract(t, p)), Number.NaN);
+      model.compile({ optimizer: "sgd", loss: broken as never, engine });
+      const { history } = await model.fit(XOR.x, XOR.y, { epochs: 6, verbose: 0 });
+      expect(history.loss).toHaveLength(6);
+      expect(history.loss!.at(-1)).toBeNaN();
+      expect(warn.mock.calls.map(([text]) => text)).toEqual([
+        expect.stringContaining("fit: the loss is NaN in epoch 1; fit(..., { debug: { nan: true } })"),
+      ]);
+      warn.mockRestore();
+    });
+
     it("takes targets that are the inputs themselves, and others after them", async () => {
       const x = tensor(
         Float32Array.from({ length: 21 }, (_, i) => Math.sin(i)),

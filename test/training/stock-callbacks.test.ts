@@ -36,6 +36,11 @@ describe("csvLogger", () => {
     const loss = history.loss!;
     expect(await text("a.csv")).toBe(`epoch,loss,valLoss\r\n0,${loss[0]},NA\r\n1,${loss[1]},NA\r\n`);
   });
+  it("makes the folder", async () => {
+    const path = join(folder, "deep", "er", "x.csv");
+    await xorModel(engine).fit(XOR.x, XOR.y, { callbacks: callbacks.csvLogger(path) });
+    expect(await text("deep/er/x.csv")).toContain("epoch,loss");
+  });
   it("has each row in the file when its epoch is over", async () => {
     const sizes: number[] = [];
     const look = { onEpochEnd: async () => void sizes.push((await text("b.csv")).split("\n").length) };
@@ -77,7 +82,7 @@ describe("csvLogger", () => {
       "expected append to be true or false",
     );
     expect(() => callbacks.csvLogger("x", { seperator: ";" } as never)).toThrow('did you mean "separator"?');
-    const bad = join(folder, "none", "x.csv");
+    const bad = join(folder, "a.csv", "x.csv");
     const run = xorModel(engine).fit(XOR.x, XOR.y, { callbacks: callbacks.csvLogger(bad) });
     await expect(run).rejects.toThrow(`csvLogger: ${bad}: cannot be written`);
   });

@@ -9,7 +9,7 @@ import { input } from "../../src/models/input.ts";
 import { type Model, model } from "../../src/models/model.ts";
 import { sequential } from "../../src/models/sequential.ts";
 import * as optimizers from "../../src/optimizers/index.ts";
-import type { FitOptions } from "../../src/training/fit.ts";
+import type { FitOptions } from "../../src/training/fit-options.ts";
 import type { CompileOptions } from "../../src/training/trainer.ts";
 import "../../src/training/attach.ts";
 import { availableEngines } from "../helpers/engines.ts";

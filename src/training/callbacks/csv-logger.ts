@@ -1,6 +1,7 @@
 // callbacks.csvLogger: a row per epoch in a CSV file.
 
-import { appendFile, stat, truncate } from "node:fs/promises";
+import { appendFile, mkdir, stat, truncate } from "node:fs/promises";
+import { dirname } from "node:path";
 import { MyelinError } from "../../core/errors.ts";
 import { checkBoolean, checkOptions } from "../../core/options.ts";
 import { Callback, type Logs } from "../callback.ts";
@@ -40,6 +41,7 @@ export class CSVLogger extends Callback {
   override async onTrainBegin(): Promise<void> {
     this.columns = undefined;
     try {
+      await mkdir(dirname(this.filename), { recursive: true });
       await appendFile(this.filename, "");
       this.size = this.append ? (await stat(this.filename)).size : 0;
     } catch (cause) {
@@ -102,6 +104,7 @@ function cellOf(value: number | undefined): string {
 /**
  * Writes every epoch's logs as a row of a CSV file, at once. Columns are those of the first epoch, in alphabetical order after
  * `epoch`; where it had no validation, columns for it stay ready. Lines end with \r\n.
+ * @param filename its folder is made
  * @throws INVALID_FILE in fit, naming a file that cannot be written
  * @example callbacks.csvLogger("training.csv", { append: true })
  */
