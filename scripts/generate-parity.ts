@@ -4,6 +4,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as myelin from "../src/index.ts";
+import * as audio from "../src/loaders/audio.ts";
+import * as images from "../src/loaders/images.ts";
+import * as text from "../src/loaders/text.ts";
 import { GROUPS, type Group } from "./keras-names.ts";
 
 export type Status = "yes" | "different" | "not applicable" | "no";
@@ -16,10 +19,17 @@ export interface Entry {
   readonly why?: string;
 }
 
-/** What lies at a path of the package; undefined: nothing. */
+const SUBPATHS: Record<string, object> = {
+  "myelin/audio": audio,
+  "myelin/images": images,
+  "myelin/text": text,
+};
+
+/** What lies at a path of the package, or of a subpath ("myelin/text: readText"); undefined: nothing. */
 export function lookUp(path: string): unknown {
-  let found: unknown = myelin;
-  for (const part of path === "" ? [] : path.split(".")) {
+  const [module, rest] = path.includes(": ") ? path.split(": ") : ["", path];
+  let found: unknown = module ? SUBPATHS[module] : myelin;
+  for (const part of rest ? rest.split(".") : []) {
     found = (found as Record<string, unknown> | undefined)?.[part];
   }
   return found;

@@ -228,10 +228,17 @@ export const GROUPS: readonly Group[] = [
         differs: "gives what Dataset and fit take",
       },
       image_dataset_from_directory: {
-        notApplicable: "a loader of its own, from the subpath `myelin/images`",
+        as: "myelin/images: imagesFromDirectory",
+        differs: "gives the part for validation beside it, instead of `subset`",
       },
-      audio_dataset_from_directory: { notApplicable: "a loader of its own, from the subpath `myelin/audio`" },
-      text_dataset_from_directory: { notApplicable: "a loader of its own, from the subpath `myelin/text`" },
+      audio_dataset_from_directory: {
+        as: "myelin/audio: audioFromDirectory",
+        differs: "gives the part for validation beside it, instead of `subset`",
+      },
+      text_dataset_from_directory: {
+        as: "myelin/text: textFromDirectory",
+        differs: "gives the part for validation beside it, instead of `subset`",
+      },
       get_file: { notApplicable: "the library never downloads" },
       bounding_boxes: later("bounding boxes as data"),
       FeatureSpace: {
@@ -252,13 +259,6 @@ export const GROUPS: readonly Group[] = [
     namespaces: ["ops.random", ""],
     names:
       "beta binomial categorical dropout gamma normal randint shuffle truncated_normal uniform SeedGenerator",
-    notes: {
-      randint: { as: "ops.random.uniform", differs: "floor of a uniform draw" },
-      shuffle: { as: "ops.random.permutation", differs: "gives an order, for `ops.gather`" },
-      ...Object.fromEntries(
-        ["beta", "binomial", "categorical", "gamma"].map((n) => [n, later("this distribution")]),
-      ),
-    },
   },
   {
     title: "Data sets, quantizers, distillation, precision",

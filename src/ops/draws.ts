@@ -1,5 +1,6 @@
 // The names of the `random` namespace.
 
+export { binomial, categorical, randint, shuffle } from "./choices.ts";
 export { beta, gamma } from "./gamma.ts";
 export {
   bernoulli,

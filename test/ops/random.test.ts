@@ -2,11 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import { build } from "../../src/compile.ts";
+import { tensor } from "../../src/core/tensor.ts";
 import { ReferenceEngine } from "../../src/engine/reference.ts";
 import type { Value } from "../../src/graph/graph.ts";
 import { trace } from "../../src/graph/trace.ts";
 import * as ops from "../../src/ops/index.ts";
 import { evaluate } from "../helpers/evaluate.ts";
+import { thrown } from "../helpers/thrown.ts";
 
 const draw = (fn: () => Value): number[] => Array.from(evaluate(fn, [])[0]!.data);
 
@@ -56,6 +58,45 @@ describe("distributions", () => {
     expect([...xs].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
     expect(xs).not.toEqual([...xs].sort((a, b) => a - b));
     expect(draw(() => ops.random.permutation(0, { seed: 5 }))).toEqual([]);
+  });
+  test("whole numbers", () => {
+    const xs = draw(() => ops.random.randint([N], -2, 3, { seed: 6 }));
+    for (const k of [-2, -1, 0, 1, 2]) {
+      const share = xs.filter((x) => x === k).length / N;
+      expect(Math.abs(share - 0.2)).toBeLessThan(near(0.4));
+    }
+  });
+  test("categories", () => {
+    const logits = tensor([[0, Math.log(3), -Infinity], [5, 5, 5]]); // biome-ignore format: rows
+    const [picked] = evaluate((l) => ops.random.categorical(l!, N / 4, { seed: 7 }), [logits]);
+    expect([picked!.dtype, picked!.shape]).toEqual(["int32", [2, N / 4]]);
+    const share = (row: number, k: number) => Array.from(picked!.slice(row, row + 1).data).filter((x) => x === k).length / (N / 4); // biome-ignore format: one line
+    for (const [row, k, p] of [[0, 0, 0.25], [0, 1, 0.75], [0, 2, 0], [1, 2, 1 / 3]] as const) // biome-ignore format: rows
+      expect(Math.abs(share(row, k) - p)).toBeLessThanOrEqual(2 * near(Math.sqrt(p * (1 - p))));
+  });
+  test("successes of trials", () => {
+    const { mean, variance } = moments(draw(() => ops.random.binomial([N], 12, 0.3, { seed: 8 })));
+    expect(Math.abs(mean - 3.6)).toBeLessThan(near(Math.sqrt(2.52)));
+    expect(Math.abs(variance - 2.52)).toBeLessThan(near(2.52 * Math.SQRT2));
+  });
+  test("refuse what does not make sense", () => {
+    const message = (fn: () => Value) => thrown(() => trace(fn, [])).message;
+    expect(message(() => ops.random.randint([2], 3, 3))).toContain(
+      "expected max to be an integer of at least 4",
+    );
+    expect(message(() => ops.random.categorical(ops.zeros([3]), 1))).toContain(
+      "expected logits [rows, classes]",
+    );
+    expect(message(() => ops.random.binomial([2], 0, 0.5))).toContain(
+      "counts to be an integer of at least 1",
+    );
+  });
+  test("shuffle", () => {
+    const x = tensor([[1, 2, 3, 4], [5, 6, 7, 8]]); // biome-ignore format: rows
+    const [y] = evaluate((v) => ops.random.shuffle(v!, { axis: 1, seed: 9 }), [x]);
+    const [first, second] = y!.toArray() as number[][];
+    expect([...first!].sort()).toEqual([1, 2, 3, 4]);
+    expect(second).toEqual(first!.map((v) => v + 4));
   });
   test("dropout keeps the mean, and its mask is shared along noiseShape's ones", () => {
     const xs = draw(() => ops.random.dropout(ops.ones([N]), 0.25, { seed: 6 }));
