@@ -4,6 +4,7 @@ import { describe, MyelinError } from "../core/errors.ts";
 import { checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import { add, concatenate, divide, multiply, reverse } from "../ops/index.ts";
+import type { GivesList } from "./gives-list.ts";
 import { type CallContext, LAYER_OPTIONS, Layer, type LayerOptions } from "./layer.ts";
 import type { Mask } from "./mask.ts";
 import type { Layout, Nest } from "./nest.ts";
@@ -121,9 +122,9 @@ export class Bidirectional extends Layer {
   }
 
   /** Sets the states of both directions of a stateful layer to zeros. */
-  resetStates(): void {
-    this.forwardLayer.resetStates();
-    this.backwardLayer.resetStates();
+  resetState(): void {
+    this.forwardLayer.resetState();
+    this.backwardLayer.resetState();
   }
 
   protected override checkInputs(inputs: readonly unknown[], layout: Layout): void {
@@ -192,6 +193,8 @@ function everyCell(layer: Layer): Layer[] {
  * `layer` returns sequences. Both begin with fresh weights, named forward_... and backward_...
  * @example layers.bidirectional({ layer: layers.lstm({ units: 32, returnSequences: true }), mergeMode: "sum" })
  */
+export function bidirectional(options: BidirectionalOptions & { mergeMode: null }): GivesList & Bidirectional;
+export function bidirectional(options: BidirectionalOptions): Bidirectional;
 export function bidirectional(options: BidirectionalOptions): Bidirectional {
   return new Bidirectional(options);
 }

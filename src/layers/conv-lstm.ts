@@ -4,6 +4,7 @@
 import { checkOptions } from "../core/options.ts";
 import { CONV_LSTM_CELL_OPTIONS, ConvLstmCell, type ConvLstmCellOptions } from "./conv-lstm-cell.ts";
 import { cellOptions, GatedRnn } from "./gated-rnn.ts";
+import type { GivesList } from "./gives-list.ts";
 import { labelOf } from "./options.ts";
 import { RECURRENT_OPTIONS, type RecurrentOptions } from "./rnn.ts";
 
@@ -46,6 +47,8 @@ export class ConvLstm3D extends ConvLstm {
  * LSTM over sequences of rows: [batch, steps, length, channels] -> [batch, length', filters], or [batch, steps, length',
  * filters] with `returnSequences`. Steps are traced one by one: compile time grows with their number.
  */
+export function convLstm1d(options: ConvLstmOptions & { returnState: true }): GivesList<3> & ConvLstm1D;
+export function convLstm1d(options: ConvLstmOptions): ConvLstm1D;
 export function convLstm1d(options: ConvLstmOptions): ConvLstm1D {
   return new ConvLstm1D(options);
 }
@@ -55,11 +58,15 @@ export function convLstm1d(options: ConvLstmOptions): ConvLstm1D {
  * steps, height', width', filters] with `returnSequences`. Initial states come as a list: `layer.apply([x, h, c])`.
  * @example layers.convLstm2d({ filters: 16, kernelSize: 3, padding: "same", returnSequences: true, inputShape: [10, 32, 32, 1] })
  */
+export function convLstm2d(options: ConvLstmOptions & { returnState: true }): GivesList<3> & ConvLstm2D;
+export function convLstm2d(options: ConvLstmOptions): ConvLstm2D;
 export function convLstm2d(options: ConvLstmOptions): ConvLstm2D {
   return new ConvLstm2D(options);
 }
 
 /** LSTM over sequences of volumes: [batch, steps, depth, height, width, channels] -> [batch, depth', height', width', filters]. */
+export function convLstm3d(options: ConvLstmOptions & { returnState: true }): GivesList<3> & ConvLstm3D;
+export function convLstm3d(options: ConvLstmOptions): ConvLstm3D;
 export function convLstm3d(options: ConvLstmOptions): ConvLstm3D {
   return new ConvLstm3D(options);
 }

@@ -4,6 +4,7 @@ import { checkBoolean, checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import { add, gru as gruOp, matmul, multiply, reshape, sliceAxis, split, subtract } from "../ops/index.ts";
 import { cellOptions, GatedRnn, type GatedRnnOptions } from "./gated-rnn.ts";
+import type { GivesList } from "./gives-list.ts";
 import type { CallContext } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { RECURRENT_OPTIONS } from "./rnn.ts";
@@ -134,6 +135,8 @@ export class Gru extends GatedRnn<GruCell> {
  * or `recurrentDropout` in training, makes a graph of every step, which takes longer to compile and to run.
  * @example layers.bidirectional({ layer: layers.gru({ units: 64 }) })
  */
+export function gru(options: GruOptions & { returnState: true }): GivesList<2> & Gru;
+export function gru(options: GruOptions): Gru;
 export function gru(options: GruOptions): Gru {
   return new Gru(options);
 }

@@ -5,6 +5,7 @@ import type { Value } from "../graph/graph.ts";
 import type { Initializer } from "../initializers/initializer.ts";
 import { add, lstm as lstmOp, multiply, split } from "../ops/index.ts";
 import { cellOptions, GatedRnn, type GatedRnnOptions } from "./gated-rnn.ts";
+import type { GivesList } from "./gives-list.ts";
 import type { CallContext } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { RECURRENT_OPTIONS } from "./rnn.ts";
@@ -105,6 +106,8 @@ export class Lstm extends GatedRnn<LstmCell> {
  * training, makes a graph of every step, which takes longer to compile and to run.
  * @example layers.lstm({ units: 128, returnSequences: true, inputShape: [100, 64] })
  */
+export function lstm(options: LstmOptions & { returnState: true }): GivesList<3> & Lstm;
+export function lstm(options: LstmOptions): Lstm;
 export function lstm(options: LstmOptions): Lstm {
   return new Lstm(options);
 }

@@ -9,6 +9,7 @@ import { Tensor } from "../core/tensor.ts";
 import type { Value } from "../graph/graph.ts";
 import { Variable } from "../graph/variable.ts";
 import * as ops from "../ops/index.ts";
+import type { GivesList } from "./gives-list.ts";
 import { type CallContext, LAYER_OPTIONS, Layer, type LayerOptions } from "./layer.ts";
 import type { Mask } from "./mask.ts";
 import type { Layout, Nest } from "./nest.ts";
@@ -121,15 +122,15 @@ export class Rnn extends Layer {
    * Sets the states of a stateful layer.
    * @param states one tensor [batch, ...its shape] for each; zeros by default
    */
-  resetStates(states?: readonly Tensor[]): void {
+  resetState(states?: readonly Tensor[]): void {
     if (!this.stateful)
-      throw this.error("INVALID_ARGUMENT", "resetStates: expected a layer with stateful: true");
-    this.checkBuilt("resetStates");
+      throw this.error("INVALID_ARGUMENT", "resetState: expected a layer with stateful: true");
+    this.checkBuilt("resetState");
     const own = this.#states!;
     if (states && states.length !== own.length) {
       throw this.error(
         "INVALID_ARGUMENT",
-        `resetStates: expected ${own.length} tensors, got ${states.length}`,
+        `resetState: expected ${own.length} tensors, got ${states.length}`,
       );
     }
     own.forEach((v, i) => {
@@ -325,6 +326,8 @@ function asCell(where: string, cell: unknown): RnnCell {
  * false.
  * @example layers.rnn({ cell: [layers.lstmCell({ units: 32 }), layers.lstmCell({ units: 32 })], returnSequences: true })
  */
+export function rnn(options: RnnOptions & { returnState: true }): GivesList & Rnn;
+export function rnn(options: RnnOptions): Rnn;
 export function rnn(options: RnnOptions): Rnn {
   return new Rnn(checkOptions(labelOf("rnn", options), options, [...RECURRENT_OPTIONS, "cell"]));
 }

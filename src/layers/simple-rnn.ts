@@ -4,6 +4,7 @@ import { checkOptions } from "../core/options.ts";
 import type { Value } from "../graph/graph.ts";
 import { add, simpleRnn as simpleRnnOp } from "../ops/index.ts";
 import { cellOptions, GatedRnn, type GatedRnnOptions } from "./gated-rnn.ts";
+import type { GivesList } from "./gives-list.ts";
 import type { CallContext } from "./layer.ts";
 import { labelOf } from "./options.ts";
 import { RECURRENT_OPTIONS } from "./rnn.ts";
@@ -78,6 +79,8 @@ export class SimpleRnn extends GatedRnn<SimpleRnnCell> {
  * A plain recurrent network: [batch, steps, features] -> [batch, units], or [batch, steps, units] with `returnSequences`.
  * An initial state comes in a list: `layer.apply([x, state])`.
  */
+export function simpleRnn(options: SimpleRnnOptions & { returnState: true }): GivesList<2> & SimpleRnn;
+export function simpleRnn(options: SimpleRnnOptions): SimpleRnn;
 export function simpleRnn(options: SimpleRnnOptions): SimpleRnn {
   return new SimpleRnn(options);
 }

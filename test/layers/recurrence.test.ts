@@ -203,7 +203,7 @@ for (const engine of engines.slice(0, 2)) {
         },
       );
       batches.forEach((batch, i) => {
-        if (i === 2) layer.resetStates();
+        if (i === 2) layer.resetState();
         const [y] = i === 1 ? masked.runSync([batch, restore(s.mask as Recorded)]) : plain.runSync([batch]);
         expect(difference(y!, restore(s.outputs[i] as Recorded), CLOSE), `batch ${i}`).toBeUndefined();
       });
@@ -343,9 +343,9 @@ describe("states of recurrent layers", () => {
     expect(m.namedRandomState().map((s) => s.path)).toContain("gru/state_0");
     const layer = m.getLayer(0) as layers.Gru;
     expect(layer.states![0]!.read().data).toEqual(second.data);
-    layer.resetStates();
+    layer.resetState();
     expect(m.predictSync(x).data).toEqual(first.data);
-    layer.resetStates([
+    layer.resetState([
       tensor([
         [1, 2, 3],
         [4, 5, 6],
@@ -358,10 +358,8 @@ describe("states of recurrent layers", () => {
     const x = input({ shape: [4, 2] });
     const h = input({ shape: [3] });
     const c = input({ shape: [3] });
-    const [y, nextH, nextC] = layers
-      .lstm({ units: 3, returnState: true })
-      .apply<readonly ReturnType<typeof input>[]>([x, h, c]);
-    const m = model({ inputs: [x, h, c], outputs: [y!, nextH!, nextC!] });
+    const [y, nextH, nextC] = layers.lstm({ units: 3, returnState: true }).apply([x, h, c]);
+    const m = model({ inputs: [x, h, c], outputs: [y, nextH, nextC] });
     expect(m.outputSpecs.map((s) => s.shape)).toEqual([
       [null, 3],
       [null, 3],
@@ -429,7 +427,7 @@ describe("wrong use of recurrent layers", () => {
       () => layers.lstm({ units: 2, stateful: true }).build([null, 3, 4]),
       /expected a fixed batch size for stateful: true/,
     ],
-    ["not stateful", () => layers.lstm({ units: 2 }).resetStates(), /expected a layer with stateful: true/],
+    ["not stateful", () => layers.lstm({ units: 2 }).resetState(), /expected a layer with stateful: true/],
     [
       "bidirectional of what",
       () => layers.bidirectional({ layer: any(layers.dense({ units: 2 })) }),
