@@ -127,14 +127,3 @@ const KIND: Kind<Constraint> = {
 export function get(like: ConstraintLike, where = "constraints.get", option = "constraint"): Constraint {
   return resolve(KIND, where, option, like);
 }
-
-/** As a file holds it. @throws INVALID_ARGUMENT for one that only exists as code */
-export function serialize(where: string, constraint: Constraint): Serialized {
-  const config = constraint.getConfig();
-  const { className, name } = constraint.constructor as { className?: string; name: string };
-  if (config) return { className: className ?? name, config };
-  throw new MyelinError(
-    "INVALID_ARGUMENT",
-    `${where}: expected constraints with a configuration to save, got a function`,
-  );
-}

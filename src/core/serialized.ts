@@ -42,3 +42,18 @@ export function resolve<T extends object>(kind: Kind<T>, where: string, option: 
     `${where}: expected ${option} to be a name, a ${what} or a function, got ${describe(like)}`,
   );
 }
+
+/** As a file holds it. @throws INVALID_ARGUMENT for one that only exists as code */
+export function serialize(
+  where: string,
+  what: string,
+  x: { getConfig(): Record<string, unknown> | undefined },
+): Serialized {
+  const config = x.getConfig();
+  const { className, name } = x.constructor as { className?: string; name: string };
+  if (config) return { className: className ?? name, config };
+  throw new MyelinError(
+    "INVALID_ARGUMENT",
+    `${where}: expected ${what}s with a configuration to save, got a function`,
+  );
+}

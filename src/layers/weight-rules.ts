@@ -1,14 +1,9 @@
 // Options that say what a layer's weights and outputs should be like: regularizers, which add a penalty to the loss, and
 // constraints, which bring weights back after every step. One place for the options of all layers.
 
-import { type Constraint, type ConstraintLike, get as getConstraint, serialize as serializeConstraint } from "../constraints/constraint.ts"; // biome-ignore format: one line
-import type { Serialized } from "../core/serialized.ts";
-import {
-  get as getRegularizer,
-  Regularizer,
-  type RegularizerLike,
-  serialize as serializeRegularizer,
-} from "../regularizers/regularizer.ts";
+import { type Constraint, type ConstraintLike, get as getConstraint } from "../constraints/constraint.ts";
+import { type Serialized, serialize } from "../core/serialized.ts";
+import { get as getRegularizer, Regularizer, type RegularizerLike } from "../regularizers/regularizer.ts";
 
 /** `kernelRegularizer`, `kernelConstraint` and the like, for weights of these names. Default: none. */
 export type WeightRules<N extends string> = {
@@ -71,8 +66,7 @@ export class RuleSet {
   getConfig(where: string): Record<string, Serialized> {
     const config: Record<string, Serialized> = {};
     for (const [name, rule] of this.rules) {
-      config[name] =
-        rule instanceof Regularizer ? serializeRegularizer(where, rule) : serializeConstraint(where, rule);
+      config[name] = serialize(where, rule instanceof Regularizer ? "regularizer" : "constraint", rule);
     }
     return config;
   }

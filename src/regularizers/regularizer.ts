@@ -143,14 +143,3 @@ const KIND: Kind<Regularizer> = {
 export function get(like: RegularizerLike, where = "regularizers.get", option = "regularizer"): Regularizer {
   return resolve(KIND, where, option, like);
 }
-
-/** As a file holds it. @throws INVALID_ARGUMENT for one that only exists as code */
-export function serialize(where: string, regularizer: Regularizer): Serialized {
-  const config = regularizer.getConfig();
-  const { className, name } = regularizer.constructor as { className?: string; name: string };
-  if (config) return { className: className ?? name, config };
-  throw new MyelinError(
-    "INVALID_ARGUMENT",
-    `${where}: expected regularizers with a configuration to save, got a function`,
-  );
-}
