@@ -65,8 +65,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/",
-        pathNot:
-          "^src/(engine/binding\\.ts|formats/|loaders/|training/|models/(saving|loading|plot/file)\\.ts)",
+        pathNot: "^src/(core/node\\.ts|loaders/)",
       },
       to: { dependencyTypes: ["core"] },
     },

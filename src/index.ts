@@ -1,5 +1,8 @@
 // Public names, nothing else.
 
+// By itself: a bundler that finds nothing used of training/index.ts would drop what gives models compile, fit and predict.
+import "./training/attach.ts";
+
 export { type CheckGradientsOptions, checkGradients } from "./check-gradients.ts";
 export * as constraints from "./constraints/index.ts";
 export type { DType } from "./core/dtype.ts";

@@ -21,6 +21,7 @@ export type ErrorCode =
   | "INVALID_FILE"
   | "ENGINE_UNAVAILABLE"
   | "OUT_OF_MEMORY"
+  | "UNSUPPORTED"
   | "INTERNAL";
 
 /** Every wrong use of the library throws this. `code` is stable; `message` says where, what was expected and what came. */

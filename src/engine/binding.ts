@@ -69,6 +69,9 @@ function unavailable(message: string, cause?: unknown): MyelinError {
 
 let loaded: NativeBinding | undefined;
 
+/** Where `import "myelin/binaries/linux-x64-glibc"` leaves the addon, for bundlers that follow imports to files. */
+const REGISTERED: unique symbol = Symbol.for("myelin.binary") as never;
+
 /**
  * Loads the addon of this checkout or package.
  * @throws MyelinError ENGINE_UNAVAILABLE, saying why: not Node, no build for this platform, addons not allowed, or a
@@ -95,30 +98,45 @@ function builtin<T>(name: string): T | undefined {
 }
 
 function findBinding(): { binding: NativeBinding; path: string } {
+  const given = (globalThis as { [REGISTERED]?: NativeBinding })[REGISTERED];
+  if (given !== undefined) return { binding: given, path: "the imported binary" };
   const { createRequire } = builtin<typeof import("node:module")>("node:module") ?? {};
   const fs = builtin<typeof import("node:fs")>("node:fs");
+  const { join } = builtin<typeof import("node:path")>("node:path") ?? {};
   const url = builtin<typeof import("node:url")>("node:url");
-  if (createRequire === undefined || fs === undefined || url === undefined) {
+  if (createRequire === undefined || fs === undefined || join === undefined || url === undefined) {
     throw unavailable("it needs Node.js, or a runtime that loads Node's addons");
   }
-  const tried: string[] = [];
-  for (const place of places()) {
-    // Both src/engine and dist/engine lie two folders below the package.
-    const file = new URL(`../../${place}`, import.meta.url);
-    const path = url.fileURLToPath(file);
-    if (!fs.existsSync(path)) {
-      tried.push(place);
-      continue;
-    }
+  // A bundler that writes CommonJS leaves no import.meta.url.
+  const here = import.meta.url || url.pathToFileURL(join(process.cwd(), "bundle.js")).href;
+  const require = createRequire(here);
+  const open = (path: string) => {
     try {
-      return { binding: createRequire(import.meta.url)(path) as NativeBinding, path };
+      return { binding: require(path) as NativeBinding, path };
     } catch (error) {
       throw loadFailed(path, error);
     }
+  };
+  const told = process.env.MYELIN_BINARY;
+  if (told) return open(told.startsWith(".") ? join(process.cwd(), told) : told);
+  for (const root of packageRoots(here, require, url)) {
+    const found = places().find((place) => fs.existsSync(join(root, place)));
+    if (found !== undefined) return open(join(root, found));
   }
   throw unavailable(
-    `no build for ${platformName()} (looked for ${tried.join(", ")}); in a checkout, npm run build:native makes one`,
+    `no build for ${platformName()} (looked for ${places().join(", ")}); in a checkout, npm run build:native makes one`,
   );
+}
+
+/** Where the package may lie: around this file, or, where this file went into a bundle, where the bundle's imports are found. */
+function* packageRoots(here: string, require: NodeJS.Require, url: typeof import("node:url")) {
+  // Both src/engine and dist/engine lie two folders below the package.
+  yield url.fileURLToPath(new URL("../../", here));
+  try {
+    yield url.fileURLToPath(new URL("./", url.pathToFileURL(require.resolve("myelin/package.json"))));
+  } catch {
+    // Not installed beside it.
+  }
 }
 
 function loadFailed(path: string, error: unknown): MyelinError {

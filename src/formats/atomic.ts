@@ -1,8 +1,6 @@
 // Files that are either the old one or the whole new one, whatever happens in between.
 
-import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, open, randomBytes, rename, rm } from "../core/node.ts";
 
 /** One write call moves less than 2 GiB. */
 const MAX_WRITE = 2 ** 30;

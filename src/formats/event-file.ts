@@ -1,10 +1,7 @@
 // Event files as TensorBoard reads them: records with checksums (TFRecord), each an Event message in protocol buffer
 // encoding (tensorflow/core/util/event.proto, summary.proto), of which only what is needed here is written.
 
-import { randomBytes } from "node:crypto";
-import { appendFile, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
-import { join } from "node:path";
+import { appendFile, hostname, join, randomBytes, writeFile } from "../core/node.ts";
 
 /** CRC-32C (Castagnoli), byte by byte: records are small. */
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {

@@ -1,9 +1,8 @@
 // A saved model: a folder with model.json and weights.safetensors. This file moves plain data in and out; what the data
 // mean is the models' business. File names are fixed: nothing in a file can point outside its folder.
 
-import { mkdir, open } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, MyelinError } from "../core/errors.ts";
+import { join, mkdir, open } from "../core/node.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { writeAtomic } from "./atomic.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";

@@ -1,9 +1,9 @@
 // The safetensors format: an 8-byte little-endian header length, a JSON header, then the tensors' bytes. Everything read
 // is treated as hostile: nothing is allocated by a size that the file itself does not have.
 
-import { open } from "node:fs/promises";
 import { allocateHost, BYTES, type DType, type HostArray } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
+import { open } from "../core/node.ts";
 import { formatShape, MAX_RANK, type Shape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
 import { writeAtomic } from "./atomic.ts";

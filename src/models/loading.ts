@@ -1,7 +1,7 @@
 // loadModel: from a folder on disk to a model, as untrusted input.
 
-import { join } from "node:path";
 import { describe, MyelinError } from "../core/errors.ts";
+import { join } from "../core/node.ts";
 import { checkOptions } from "../core/options.ts";
 import { MODEL_FILE, readModelFolder, WEIGHTS_FILE } from "../formats/model-folder.ts";
 import { layerReader, type ReadOptions } from "./config.ts";

@@ -1,8 +1,7 @@
 // Saving models, and reading weights into a model that exists. Loading whole models is in loading.ts.
 
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, MyelinError } from "../core/errors.ts";
+import { join, stat } from "../core/node.ts";
 import { checkBoolean, checkOptions } from "../core/options.ts";
 import { WEIGHTS_FILE, writeModelFolder } from "../formats/model-folder.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { VERSION } from "../../src/core/version.ts";
@@ -178,6 +178,20 @@ describe("a package", () => {
     const path = place("prebuilds", `${process.platform}-${process.arch}`, `myelin${libc}.node`);
     cpSync(addon!, path);
     expect(ask({ MYELIN_ENGINE: "native" }, folder)).toMatchObject({ name: "native" });
+    rmSync(path);
+  });
+
+  it.skipIf(addon === undefined)("runs the binary that MYELIN_BINARY names", () => {
+    const path = place("elsewhere.node"); // relative paths begin with a dot: folder lies outside root
+    cpSync(addon!, path);
+    const native = { MYELIN_ENGINE: "native" };
+    expect(ask({ ...native, MYELIN_BINARY: path }, folder)).toMatchObject({ name: "native" });
+    expect(ask({ ...native, MYELIN_BINARY: relative(root, path) }, folder)).toMatchObject({ name: "native" });
+    const missing = ask({ ...native, MYELIN_BINARY: join(folder, "nowhere.node") }, folder);
+    expect(missing).toMatchObject({
+      code: "ENGINE_UNAVAILABLE",
+      message: expect.stringMatching(/nowhere\.node could not be loaded/),
+    });
     rmSync(path);
   });
 });

@@ -1,7 +1,7 @@
 // Where pictures meet the disk: apart from the rest, which runs anywhere.
 
-import { writeFile } from "node:fs/promises";
 import { MyelinError } from "../../core/errors.ts";
+import { writeFile } from "../../core/node.ts";
 
 export async function writeText(path: string, text: string): Promise<void> {
   try {

@@ -2,9 +2,8 @@
 // weights, random counters, the optimizer, the place in the epoch with the sums so far, the history, what other callbacks
 // knew. It is written whole or not at all.
 
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { MyelinError } from "../../core/errors.ts";
+import { join, mkdir, rm } from "../../core/node.ts";
 import { checkBoolean, checkOptions } from "../../core/options.ts";
 import { sameType } from "../../core/shape.ts";
 import type { Tensor } from "../../core/tensor.ts";

@@ -1,8 +1,7 @@
 // callbacks.csvLogger: a row per epoch in a CSV file.
 
-import { appendFile, mkdir, stat, truncate } from "node:fs/promises";
-import { dirname } from "node:path";
 import { MyelinError } from "../../core/errors.ts";
+import { appendFile, dirname, mkdir, stat, truncate } from "../../core/node.ts";
 import { checkBoolean, checkOptions } from "../../core/options.ts";
 import { Callback, type Logs } from "../callback.ts";
 import { cannotWrite, checkText } from "./say.ts";

@@ -1,7 +1,6 @@
 // callbacks.modelCheckpoint: the model on disk after epochs or batches, all of them or the best.
 
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, mkdir } from "../../core/node.ts";
 import { checkBoolean, checkNumber, checkOptions } from "../../core/options.ts";
 import { Callback, type Logs } from "../callback.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";

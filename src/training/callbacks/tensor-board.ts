@@ -1,8 +1,7 @@
 // TensorBoard: event files of a training for TensorBoard to show.
 
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, MyelinError } from "../../core/errors.ts";
+import { join, mkdir } from "../../core/node.ts";
 import { checkBoolean, checkInteger, checkOptions } from "../../core/options.ts";
 import { EventFile } from "../../formats/event-file.ts";
 import { Callback, type Logs } from "../callback.ts";
