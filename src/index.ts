@@ -66,6 +66,9 @@ export { customGradient, type Operand, SeedGenerator, setRandomSeed, stopGradien
 export * as optimizers from "./optimizers/index.ts";
 export * as regularizers from "./regularizers/index.ts";
 export {
+  type Batcher,
+  type BatcherOptions,
+  type BatcherStats,
   Callback,
   type CallbackHooks,
   type CallbackLike,

@@ -6,6 +6,7 @@ import type { Nest } from "../layers/nest.ts";
 import { Gpt } from "../models/architectures/gpt.ts";
 import { Model } from "../models/model.ts";
 import type { Optimizer } from "../optimizers/index.ts";
+import { Batcher, type BatcherOptions } from "./batcher.ts";
 import type { Logs } from "./callback.ts";
 import type { DataLike, DataSet } from "./data.ts";
 import { diagnoseNaN } from "./diagnose.ts";
@@ -75,6 +76,13 @@ declare module "../models/model.ts" {
 
     /** The same at once on the calling thread, all rows as one batch: for models that take microseconds. */
     predictSync<R extends Nest<Tensor> = Tensor>(x: DataLike): R;
+
+    /**
+     * Merges predictions that are asked for at the same time into one run: for servers. See docs/serving.md.
+     * @throws MyelinError SHAPE_MISMATCH for a model with a fixed size of batch; INVALID_OPTION
+     * @example const batcher = model.batcher({ maxBatch: 64 }); const y = await batcher.predict([row]);
+     */
+    batcher(options?: BatcherOptions): Batcher;
 
     /** Outputs for one batch of all rows. */
     predictOnBatch<R extends Nest<Tensor> = Tensor>(x: DataLike): Promise<R>;
@@ -157,6 +165,9 @@ const methods: ThisType<Model> & Partial<Model> = {
   },
   predictSync<R extends Nest<Tensor>>(x: DataLike): R {
     return predictSync(trainerOf(this), x) as R;
+  },
+  batcher(options) {
+    return new Batcher(trainerOf(this), options);
   },
   async predictOnBatch<R extends Nest<Tensor>>(x: DataLike): Promise<R> {
     return (await predict(trainerOf(this), x, { batchSize: Number.MAX_SAFE_INTEGER })) as R;

@@ -3,6 +3,7 @@
 
 import "./attach.ts";
 
+export type { Batcher, BatcherOptions, BatcherPredictOptions, BatcherStats } from "./batcher.ts";
 export {
   Callback,
   type CallbackHooks,
