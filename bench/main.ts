@@ -7,6 +7,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   processes: async () => (await import("./processes.ts")).processes,
   predict: async () => (await import("./predict.ts")).predict,
   steps: async () => (await import("./steps.ts")).steps,
+  serving: async () => (await import("./serving.ts")).serving,
   kernels: async () => (await import("./kernels.ts")).kernels,
   citizen: async () => (await import("./citizen.ts")).citizen,
   contention: async () => (await import("./contention.ts")).contention,
