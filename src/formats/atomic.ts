@@ -20,12 +20,17 @@ export async function writeAtomic(path: string, parts: Iterable<Uint8Array>): Pr
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await renameLasting(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(dirname(path));
+}
+
+/** Puts a file in the place of another, for good. */
+export async function renameLasting(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncFolder(dirname(to));
 }
 
 /** Makes the rename itself last. Not every system lets a folder be opened; the file is whole either way. */

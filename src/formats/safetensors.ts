@@ -3,7 +3,7 @@
 
 import { allocateHost, BYTES, type DType, type HostArray } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
-import { open } from "../core/node.ts";
+import { createHash, open } from "../core/node.ts";
 import { formatShape, MAX_RANK, type Shape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
 import { writeAtomic } from "./atomic.ts";
@@ -23,6 +23,10 @@ const FROM_FILE: ReadonlyMap<string, DType> = new Map(
 const MAX_HEADER = 100_000_000;
 const PREFIX = 8;
 const METADATA = "__metadata__";
+/** Where files of ours say what their data must add up to. Files of others need not. */
+const CHECKSUM = "sha256";
+/** Bytes hashed in one go: about a millisecond of the event loop. */
+const HASHED_AT_ONCE = 2 ** 20;
 /** One read call moves less than 2 GiB. */
 const MAX_READ = 2 ** 30;
 
@@ -46,13 +50,35 @@ export function encodeSafetensors(
   return out;
 }
 
-/** Writes a safetensors file; the old one stays whole until the new one is. */
+/**
+ * Writes a safetensors file; the old one stays whole until the new one is. Its metadata say what the data's bytes add up
+ * to, and reading checks it.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeAtomic(path, layOut(tensors, metadata));
+  const sum = metadata[CHECKSUM] ?? (await checksum(tensors));
+  await writeAtomic(path, layOut(tensors, { ...metadata, [CHECKSUM]: sum }));
+}
+
+/** SHA-256 of the tensors' bytes as a file holds them, in hexadecimal. */
+export async function checksum(tensors: ReadonlyMap<string, Tensor>): Promise<string> {
+  const hash = createHash("sha256");
+  for (const [, t] of inFileOrder(tensors)) await addTo(hash, bytesOf(t));
+  return hash.digest("hex");
+}
+
+async function addTo(hash: ReturnType<typeof createHash>, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; at += HASHED_AT_ONCE) {
+    hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
+    if (bytes.byteLength > HASHED_AT_ONCE) await new Promise((done) => setImmediate(done));
+  }
+}
+
+function inFileOrder(tensors: ReadonlyMap<string, Tensor>): [string, Tensor][] {
+  return [...tensors].sort(([, a], [, b]) => BYTES[b.dtype] - BYTES[a.dtype]);
 }
 
 /** Header and data in file order, without copying the data. */
@@ -64,7 +90,7 @@ function layOut(
   if (Object.keys(metadata).length > 0) header.push([METADATA, metadata]);
   const data: Uint8Array[] = [];
   let end = 0;
-  for (const [name, t] of [...tensors].sort(([, a], [, b]) => BYTES[b.dtype] - BYTES[a.dtype])) {
+  for (const [name, t] of inFileOrder(tensors)) {
     if (name === METADATA || name === "__proto__") {
       throw new MyelinError("INVALID_ARGUMENT", `safetensors: ${describe(name)} cannot be a tensor's name`);
     }
@@ -135,11 +161,17 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
     await readInto(header, PREFIX);
     const { entries, metadata } = parseHeader(path, header, size - PREFIX - length);
     const tensors = new Map<string, Tensor>();
+    const expected = metadata[CHECKSUM];
+    const hash = expected === undefined ? undefined : createHash("sha256");
+    // Entries are in the order of their bytes, without gaps.
     for (const { name, dtype, shape, begin } of entries) {
       const data = allocateFor(path, name, dtype, shape);
       await readInto(rawBytes(data), PREFIX + length + begin);
+      if (hash) await addTo(hash, rawBytes(data));
       tensors.set(name, finish(path, name, data, shape, dtype));
     }
+    const sum = hash?.digest("hex");
+    if (sum !== expected) throw bad(path, `damaged: expected data of sha256 ${expected}, got ${sum}`);
     return { tensors, metadata };
   } finally {
     await file.close();

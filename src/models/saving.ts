@@ -3,7 +3,7 @@
 import { describe, MyelinError } from "../core/errors.ts";
 import { join, stat } from "../core/node.ts";
 import { checkBoolean, checkOptions } from "../core/options.ts";
-import { WEIGHTS_FILE, writeModelFolder } from "../formats/model-folder.ts";
+import { readWeights, WEIGHTS_FILE, writeModelFolder } from "../formats/model-folder.ts";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { isPlainObject } from "../layers/nest.ts";
 import type { Model } from "./model.ts";
@@ -56,7 +56,8 @@ export async function loadWeights(model: Model, path: string): Promise<void> {
     () => false,
   );
   const file = isFolder ? join(path, WEIGHTS_FILE) : path;
-  const { weights } = splitTensors((await readSafetensors(file)).tensors);
+  const tensors = isFolder ? await readWeights(path) : (await readSafetensors(path)).tensors;
+  const { weights } = splitTensors(tensors);
   fitTensors(file, model.namedWeights(), weights)();
 }
 

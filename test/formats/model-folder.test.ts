@@ -1,12 +1,13 @@
 // Model folders: what is written comes back; damaged, foreign and newer ones are refused; files are replaced whole.
 
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tensor } from "../../src/core/tensor.ts";
 import { writeAtomic } from "../../src/formats/atomic.ts";
 import { readModelFolder, writeModelFolder } from "../../src/formats/model-folder.ts";
+import { checksum, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { rejected } from "../helpers/thrown.ts";
 
 let root: string;
@@ -24,7 +25,8 @@ describe("round trip", () => {
     expect(await readModelFolder(path)).toEqual(content);
     expect((await readdir(path)).sort()).toEqual(["model.json", "weights.safetensors"]);
     const json = JSON.parse(await readFile(join(path, "model.json"), "utf8"));
-    expect(json).toEqual({ format: "myelin", version: 1, model: { a: [1, "x", null] } });
+    const weights = { sha256: await checksum(content.tensors) };
+    expect(json).toEqual({ format: "myelin", version: 1, weights, model: { a: [1, "x", null] } });
   });
 
   test("saving again replaces what was there", async () => {
@@ -34,6 +36,39 @@ describe("round trip", () => {
     const again = await readModelFolder(path);
     expect(again.config).toEqual({ model: 2 });
     expect([...again.tensors.keys()]).toEqual(["v"]);
+  });
+});
+
+describe("a save that is cut short", () => {
+  const next = { config: { model: 2 }, tensors: new Map([["w", tensor([3, 4])]]) };
+  const pending = async () => `.weights-${(await checksum(next.tensors)).slice(0, 16)}.safetensors`;
+
+  test("before model.json leaves the old model", async () => {
+    const path = join(root, "before");
+    await writeModelFolder(path, content);
+    await writeSafetensors(join(path, await pending()), next.tensors);
+    expect(await readModelFolder(path)).toEqual(content);
+  });
+
+  test("after model.json is the new model, and the next save cleans up", async () => {
+    const path = join(root, "after");
+    await writeModelFolder(path, next);
+    await rename(join(path, "weights.safetensors"), join(path, await pending()));
+    await writeSafetensors(join(path, "weights.safetensors"), content.tensors);
+    expect(await readModelFolder(path)).toEqual(next);
+    await writeModelFolder(path, next);
+    expect((await readdir(path)).sort()).toEqual(["model.json", "weights.safetensors"]);
+    expect(await readModelFolder(path)).toEqual(next);
+  });
+
+  test("leaves files that a later save removes once they are old", async () => {
+    const path = join(root, "leftovers");
+    await mkdir(path);
+    const [old, young] = [".model.json.0123456789ab.tmp", ".weights-0123456789abcdef.safetensors"];
+    for (const name of [old, young, "notes.txt"]) await writeFile(join(path, name), "");
+    await utimes(join(path, old), 0, 0);
+    await writeModelFolder(path, content);
+    expect((await readdir(path)).sort()).toEqual([young, "model.json", "notes.txt", "weights.safetensors"]);
   });
 });
 
@@ -94,5 +129,26 @@ describe("errors", () => {
     const error = await rejected(writeModelFolder(file, content));
     expect(error).toMatchObject({ code: "INVALID_FILE" });
     expect(error.message).toContain(`${file}: cannot be written`);
+  });
+});
+
+describe("damage", () => {
+  test("weights of another save are refused", async () => {
+    const path = join(root, "mixed");
+    await writeModelFolder(path, content);
+    await writeSafetensors(join(path, "weights.safetensors"), new Map([["w", tensor([9, 9])]]));
+    expect(await rejected(readModelFolder(path))).toMatchObject({
+      code: "INVALID_FILE",
+      message: expect.stringMatching(/expected the weights that model\.json was saved with/),
+    });
+  });
+
+  test("a checksum that names a path is no path", async () => {
+    const path = join(root, "escape");
+    await writeModelFolder(path, content);
+    const file = join(path, "model.json");
+    const json = JSON.parse(await readFile(file, "utf8"));
+    await writeFile(file, JSON.stringify({ ...json, weights: { sha256: "../../../etc/passwd" } }));
+    expect(await readModelFolder(path)).toEqual(content);
   });
 });

@@ -1,6 +1,6 @@
 // The safetensors reader and writer: round trips, files of others, and everything a hostile file may try.
 
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { allocateHost, type DType } from "../../src/core/dtype.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import { Tensor, tensor } from "../../src/core/tensor.ts";
 import {
+  checksum,
   decodeSafetensors,
   encodeSafetensors,
   readSafetensors,
@@ -87,10 +88,10 @@ describe("round trips", () => {
     ]);
     await writeSafetensors(path, written, { note: "hello" });
     const read = await readSafetensors(path);
-    expect(read.metadata).toEqual({ note: "hello" });
+    expect(read.metadata).toEqual({ note: "hello", sha256: await checksum(written) });
     for (const [name, t] of written) expect(read.tensors.get(name)).toEqual(t);
     expect(await readdir(folder)).toEqual(["a.safetensors"]);
-    expect(new Uint8Array(await readFile(path))).toEqual(encodeSafetensors(written, { note: "hello" }));
+    expect(new Uint8Array(await readFile(path))).toEqual(encodeSafetensors(written, read.metadata));
   });
 
   test("the layout is the format's: little endian, wide types first, data aligned to 8", () => {
@@ -312,7 +313,21 @@ describe("hostile files", () => {
     expect(await rejected(readSafetensors(folder))).toMatchObject({ code: "INVALID_FILE" });
     const path = join(folder, "short.safetensors");
     await writeSafetensors(path, new Map([["w", tensor([1, 2, 3])]]));
-    await truncate(path, 70);
+    await truncate(path, (await stat(path)).size - 4);
     expect((await rejected(readSafetensors(path))).message).toContain("expected data_offsets within");
+  });
+
+  test("a byte of the data that changed", async () => {
+    const path = join(folder, "rotten.safetensors");
+    await writeSafetensors(path, new Map([["w", tensor([1, 2, 3])]]));
+    const bytes = await readFile(path);
+    bytes[bytes.length - 6]! ^= 1;
+    await writeFile(path, bytes);
+    expect(await rejected(readSafetensors(path))).toMatchObject({
+      code: "INVALID_FILE",
+      message: expect.stringMatching(
+        /rotten\.safetensors: damaged: expected data of sha256 [0-9a-f]{64}, got /,
+      ),
+    });
   });
 });
