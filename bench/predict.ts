@@ -2,14 +2,12 @@
 // Time of one prediction: `predictSync`, beside onnxruntime-node on the same weights (exported by bench/torch/export.py,
 // which needs MYELIN_TORCH_PYTHON with torch and onnx). Outputs are compared before anything is timed.
 
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { applications, engineInfo, type Model, type Tensor } from "../src/index.ts";
 import { machine, parseArguments, Report, relativeDifference } from "./measure.ts";
 import { type ChildPeer, onnxruntimePeer, type Peer, torchPython, type Window } from "./peers.ts";
 import { reportTurns, takeTurns } from "./turns.ts";
-import { exchangePath, handOver } from "./weights.ts";
+import { exchangePath, exportOnnx } from "./weights.ts";
 import { mlpModel } from "./workloads/dense.ts";
 import { cnnModel } from "./workloads/vision.ts";
 import { labels, uniform } from "./workloads/workload.ts";
@@ -107,10 +105,7 @@ const SAME_OUTPUT = 1e-4;
 async function compareOutputs(name: string, myelin: MyelinPeer, peer: ChildPeer): Promise<void> {
   const { network } = PREDICTIONS.get(name)!;
   const { model, x } = myelin.prepare(name);
-  const weights = await handOver(name, model);
-  const onnx = await exchangePath(`${name}.onnx`);
-  const script = fileURLToPath(new URL("torch/export.py", import.meta.url));
-  execFileSync(torchPython!, [script, network, weights, onnx], { stdio: ["ignore", "ignore", "pipe"] });
+  const onnx = await exportOnnx(name, network, model);
   const { data, shape } = channelsFirst(x);
   const input = await exchangePath(`${name}.input`);
   writeFileSync(input, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

@@ -1,9 +1,9 @@
-// npm run bench -- serving [mlp cnn] [--json] [--windows=3] [--seconds=5] [--connections=32] [--rate=0] [--fit]
+// npm run bench -- serving [mlp cnn] [--json] [--windows=3] [--seconds=5] [--connections=32] [--fit]
 // Requests a second and latency of the server of examples/serve with one row per request (raw float32): each call for itself,
 // merged by model.batcher, and onnxruntime-node in the same server. autocannon loads them in turns; server and load share
 // the machine's cores. --fit trains another model in the server meanwhile.
 
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import type { Model } from "../src/index.ts";
 import { machine, median, parseArguments, Report, spread } from "./measure.ts";
 import { torchPython } from "./peers.ts";
-import { exchangePath, handOver } from "./weights.ts";
+import { exchangePath, exportOnnx } from "./weights.ts";
 import { mlpModel } from "./workloads/dense.ts";
 import { cnnModel } from "./workloads/vision.ts";
 import { uniform } from "./workloads/workload.ts";
@@ -47,11 +47,7 @@ async function exported(network: string): Promise<{ saved: string; onnx: string 
   if (!torchPython || !existsSync(new URL("compare/node_modules/onnxruntime-node", import.meta.url))) {
     return { saved, onnx: undefined };
   }
-  const onnx = await exchangePath(`${network}.onnx`);
-  const script = fileURLToPath(new URL("torch/export.py", import.meta.url));
-  const weights = await handOver(network, model);
-  execFileSync(torchPython, [script, network, weights, onnx], { stdio: ["ignore", "ignore", "pipe"] });
-  return { saved, onnx };
+  return { saved, onnx: await exportOnnx(network, network, model) };
 }
 
 export async function serving(words: readonly string[]): Promise<void> {

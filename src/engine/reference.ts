@@ -4,6 +4,7 @@
 
 import { allocateHost, BYTES, type DType, type HostArray } from "../core/dtype.ts";
 import { aborted, MyelinError } from "../core/errors.ts";
+import { nextTurn } from "../core/next-turn.ts";
 import { checkBoolean, checkInteger, checkOneOf, checkOptions } from "../core/options.ts";
 import { formatType, sizeOf, type TensorType } from "../core/shape.ts";
 import { VERSION } from "../core/version.ts";
@@ -24,9 +25,6 @@ const SLICE = 8;
 const REPORT_EVERY = 16;
 /** Elements processed between two looks at the clock: some microseconds. */
 const CLOCK_EVERY = 8192;
-
-const later: (fn: () => void) => void =
-  typeof setImmediate === "function" ? (fn) => void setImmediate(fn) : (fn) => void setTimeout(fn, 0);
 
 class ReferenceBuffer implements DeviceBuffer {
   readonly type: TensorType;
@@ -170,7 +168,7 @@ export class ReferenceEngine implements Engine {
         done: 0,
         reported: now(),
       });
-      if (!this.pumping) later(this.pump);
+      if (!this.pumping) nextTurn(this.pump);
       this.pumping = true;
     });
   }
@@ -204,7 +202,7 @@ export class ReferenceEngine implements Engine {
     for (let run = this.queue[0]; run !== undefined; run = this.queue[0]) {
       const finished = this.advance(run, until);
       if (now() >= until) {
-        later(this.pump);
+        nextTurn(this.pump);
         return;
       }
       if (finished && this.queue.length > 1 && this.queue[0] === run) this.queue.push(this.queue.shift()!);

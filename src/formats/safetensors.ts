@@ -3,6 +3,7 @@
 
 import { allocateHost, BYTES, type DType, type HostArray } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
+import { nextTurn } from "../core/next-turn.ts";
 import { createHash, open } from "../core/node.ts";
 import { formatShape, MAX_RANK, type Shape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
@@ -73,7 +74,7 @@ export async function checksum(tensors: ReadonlyMap<string, Tensor>): Promise<st
 async function addTo(hash: ReturnType<typeof createHash>, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.byteLength; at += HASHED_AT_ONCE) {
     hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
-    if (bytes.byteLength > HASHED_AT_ONCE) await new Promise((done) => setImmediate(done));
+    if (bytes.byteLength > HASHED_AT_ONCE) await new Promise<void>(nextTurn);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { allocateHost } from "../core/dtype.ts";
 import { aborted, MyelinError } from "../core/errors.ts";
+import { nextTurn } from "../core/next-turn.ts";
 import { checkInteger, checkNumber, checkOptions } from "../core/options.ts";
 import { formatShape, formatType, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
@@ -165,7 +166,7 @@ export class Batcher {
   private beginSoon(): void {
     if (this.soon) return;
     this.soon = true;
-    setImmediate(() => {
+    nextTurn(() => {
       this.soon = false;
       this.begin();
     });

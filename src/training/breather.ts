@@ -1,10 +1,9 @@
 // Keeps host work from holding the event loop: long loops ask now and then whether it is time to let others run.
 
+import { nextTurn } from "../core/next-turn.ts";
+
 /** Milliseconds of work between two breaths; timers then run at most that late. */
 const SLICE = 2;
-
-const nextTurn: (fn: () => void) => void =
-  typeof setImmediate === "function" ? (fn) => void setImmediate(fn) : (fn) => void setTimeout(fn, 0);
 
 export class Breather {
   private since = performance.now();
