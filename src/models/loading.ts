@@ -4,6 +4,7 @@ import { describe, MyelinError } from "../core/errors.ts";
 import { join } from "../core/node.ts";
 import { checkOptions } from "../core/options.ts";
 import { MODEL_FILE, readModelFolder, WEIGHTS_FILE } from "../formats/model-folder.ts";
+import { isPlainObject } from "../layers/nest.ts";
 import { layerReader, type ReadOptions } from "./config.ts";
 import { Model } from "./model.ts";
 import { checkPath } from "./saving.ts";
@@ -33,7 +34,14 @@ export async function loadModel(path: string, options?: ReadOptions): Promise<Mo
   const writeRandom = fitTensors(weightsFile, model.namedRandomState(), random);
   writeWeights();
   writeRandom();
-  const state = config.training;
+  const { training: state, metadata = {} } = config;
+  if (!isPlainObject(metadata)) {
+    throw new MyelinError(
+      "INVALID_FILE",
+      `${modelFile}: expected metadata to be an object, got ${describe(metadata)}`,
+    );
+  }
+  model.metadata = metadata;
   if (state !== null && state !== undefined) {
     if (typeof state !== "object" || Array.isArray(state)) {
       throw new MyelinError(

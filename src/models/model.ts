@@ -69,6 +69,11 @@ export class Model extends Layer {
   static readonly className: string = "Model";
   /** @internal The state of training, held by src/training. Not enumerable, so that no variables are looked for in it. */
   declare protected trainer: unknown;
+  /**
+   * What whoever uses the model needs to know beside it: names of classes, how data are prepared. Plain data, saved and
+   * loaded with the model. Not enumerable.
+   */
+  declare metadata: Record<string, unknown>;
   readonly #drawnSeed: number;
   #topology: Topology | undefined;
   #inputLayout: Layout = null;
@@ -78,6 +83,7 @@ export class Model extends Layer {
   constructor(options: ModelBaseOptions & Partial<ModelOptions>) {
     super({ name: options.name, trainable: options.trainable });
     Object.defineProperty(this, "trainer", { value: undefined, writable: true, enumerable: false });
+    Object.defineProperty(this, "metadata", { value: {}, writable: true, enumerable: false });
     if (options.seed !== undefined) this.fixSeed(checkInteger(this.name, "seed", options.seed));
     // Drawn now, so that what a model starts from depends on when it was made and not on when it is first used.
     this.#drawnSeed = super.fallbackSeed();

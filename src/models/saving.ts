@@ -22,7 +22,12 @@ export async function saveModel(
   model.countParams(); // throws while there are no weights
   const architecture = model.toJSON();
   const state = includeOptimizer ? (model.getTrainingState?.() ?? null) : null;
-  const config = { model: architecture, training: state?.config ?? null };
+  const { metadata } = model;
+  const config = {
+    model: architecture,
+    training: state?.config ?? null,
+    ...(Object.keys(metadata).length > 0 && { metadata }),
+  };
   checkPlain(where, config);
   const tensors = new Map([
     ...weightTensors(model),
@@ -75,7 +80,7 @@ function checkPlain(where: string, value: unknown, at = "", open: readonly unkno
   if (!isPlain) {
     throw new MyelinError(
       "INVALID_ARGUMENT",
-      `${where}: expected plain data from getConfig, got ${describe(value)} at ${at}`,
+      `${where}: expected plain data, got ${describe(value)} at ${at}`,
     );
   }
   for (const [key, v] of Object.entries(value))

@@ -465,7 +465,7 @@ describe("what does not fit", () => {
     }
     const odd = sequential([new Odd({ inputShape: [1] })]);
     expect((await rejected(odd.save(path))).message).toContain(
-      "sequential.save: expected plain data from getConfig, got function fn at model.config.layers.0.config.table.fn",
+      "sequential.save: expected plain data, got function fn at model.config.layers.0.config.table.fn",
     );
     expect((await rejected(sequential([layers.dense({ units: 1 })]).save(path))).code).toBe("NOT_BUILT");
     expect(await rejected(make().save(3 as never))).toMatchObject({ code: "INVALID_ARGUMENT" });

@@ -8,6 +8,7 @@ import { discretization } from "./discretization.ts";
 import { hashedCrossing, hashing } from "./hashing.ts";
 import { integerLookup, stringLookup } from "./lookup.ts";
 import { normalization } from "./normalization.ts";
+import { textVectorization } from "./text-vectorization.ts";
 
 /** What a column is; see the table in docs/preprocessing.md. */
 export type FeatureKind =
@@ -17,7 +18,8 @@ export type FeatureKind =
   | "integerCategorical"
   | "stringCategorical"
   | "integerHashed"
-  | "stringHashed";
+  | "stringHashed"
+  | "text";
 
 const KINDS = [
   "float",
@@ -27,13 +29,14 @@ const KINDS = [
   "stringCategorical",
   "integerHashed",
   "stringHashed",
+  "text",
 ] as const;
 
 export interface FeatureOptions {
   kind: FeatureKind;
   /** Bins of "floatDiscretized" and of hashes. Default 32. */
   numBins?: number;
-  /** Most categories. Default: all. */
+  /** Most categories, or words of "text". Default: all. */
   maxTokens?: number;
 }
 
@@ -91,6 +94,10 @@ function encoderOf(
   if (kind === "integerCategorical") {
     const layer = integerLookup((known as never) ?? { maxTokens, outputMode: "oneHot" });
     return { adapt: (v) => void layer.adapt(Int32Array.from(v as ArrayLike<number>)), encode: (v) => layer.encode(Int32Array.from(v as ArrayLike<number>)), getConfig: () => layer.getConfig() }; // biome-ignore format: one line
+  }
+  if (kind === "text") {
+    const layer = textVectorization((known as never) ?? { maxTokens, outputMode: "multiHot" });
+    return { adapt: (v) => void layer.adapt(strings(v)), encode: (v) => layer.encode(strings(v)), getConfig: () => layer.getConfig() }; // biome-ignore format: one line
   }
   const layer = stringLookup((known as never) ?? { maxTokens, outputMode: "oneHot" });
   return { adapt: (v) => void layer.adapt(strings(v)), encode: (v) => layer.encode(strings(v)), getConfig: () => layer.getConfig() }; // biome-ignore format: one line

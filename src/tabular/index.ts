@@ -1,0 +1,15 @@
+// "myelin/tabular": networks for tables, from columns to predictions.
+
+export type { ColumnKind, ColumnPlan, LeftOut } from "./columns.ts";
+export type { ClassificationScores, LabelScore, RegressionScores, Scores } from "./scores.ts";
+export {
+  type Importance,
+  type ImportanceOptions,
+  isTabular,
+  loadTabular,
+  type PredictTableOptions,
+  TabularModel,
+  type TabularRows,
+} from "./tabular-model.ts";
+export type { Target, TaskName } from "./target.ts";
+export { type TabularTraining, type TrainTabularOptions, trainTabular } from "./train.ts";
