@@ -99,6 +99,13 @@ check("require", () =>
     env: { ...env, NODE_NO_WARNINGS: "1" },
   }).trim(),
 );
+check("npx myelin", () => {
+  const info = JSON.parse(
+    run(join(app, "node_modules", ".bin", "myelin"), ["info", "--json"], { cwd: app, env }),
+  );
+  if (!info.selfTest.passed) throw new Error("the self-test failed");
+  return `${info.engine}, ${info.level}`;
+});
 check("MYELIN_ENGINE=reference", () =>
   expectEngine(
     "reference",

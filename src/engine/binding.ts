@@ -68,6 +68,7 @@ function unavailable(message: string, cause?: unknown): MyelinError {
 }
 
 let loaded: NativeBinding | undefined;
+let path: string | undefined;
 
 /** Where `import "myelin/binaries/linux-x64-glibc"` leaves the addon, for bundlers that follow imports to files. */
 const REGISTERED: unique symbol = Symbol.for("myelin.binary") as never;
@@ -78,9 +79,16 @@ const REGISTERED: unique symbol = Symbol.for("myelin.binary") as never;
  * build that belongs to another version of the library
  */
 export function loadBinding(): NativeBinding {
-  loaded ??= checkBinding(findBinding());
+  if (loaded === undefined) {
+    const found = findBinding();
+    loaded = checkBinding(found);
+    path = found.path;
+  }
   return loaded;
 }
+
+/** The file that the addon came from; undefined before it is loaded. */
+export const loadedFrom = (): string | undefined => path;
 
 /** The addon must have been built from the same version and from the same tables. */
 export function checkBinding({ binding, path }: { binding: NativeBinding; path: string }): NativeBinding {

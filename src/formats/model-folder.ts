@@ -1,5 +1,5 @@
-// A saved model: a folder with model.json and weights.safetensors, bound together by a checksum. This file moves plain data in and out; what the data
-// mean is the models' business. File names are fixed: nothing in a file can point outside its folder.
+// A saved model: a folder with model.json and weights.safetensors, bound together by a checksum. This file moves plain data in
+// and out; what the data mean is the models' business. File names are fixed: nothing in a file can point outside its folder.
 
 import { describe, MyelinError } from "../core/errors.ts";
 import { join, mkdir, open, readdir, rm, stat } from "../core/node.ts";

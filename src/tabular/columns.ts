@@ -54,8 +54,13 @@ export const DAY = 86_400_000;
 
 const DATE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
 
-/** @param kinds those that are told, by column */
+/**
+ * @param whole all rows, which say what columns are
+ * @param table those that are trained on, which say how they are encoded
+ * @param kinds those that are told, by column
+ */
 export function planColumns(
+  whole: Table,
   table: Table,
   names: readonly string[],
   kinds: Readonly<Record<string, ColumnKind>>,
@@ -63,7 +68,7 @@ export function planColumns(
   const columns: ColumnPlan[] = [];
   const leftOut: LeftOut[] = [];
   for (const name of names) {
-    const plan = planColumn(table, name, kinds[name]);
+    const plan = planColumn(whole, table, name, kinds[name]);
     if (typeof plan === "string") leftOut.push({ name, reason: plan });
     else columns.push(plan);
   }
@@ -71,14 +76,19 @@ export function planColumns(
 }
 
 /** A plan, or why there is none. */
-function planColumn(table: Table, name: string, told: ColumnKind | undefined): ColumnPlan | string {
+function planColumn(
+  whole: Table,
+  table: Table,
+  name: string,
+  told: ColumnKind | undefined,
+): ColumnPlan | string {
   const missing = table.countMissing(name);
   if (missing === table.numRows) return "all cells are missing";
   const isText = table.type(name) === "string";
-  if (isText ? table.categories(name).length === 1 : isConstant(table.numbers(name)))
+  if (isText ? new Set(table.strings(name)).size === 1 : isConstant(table.numbers(name)))
     return "it is the same in every row";
   const base = { name, hasMissing: missing > 0 };
-  const kind = told ?? (isText ? kindOfTexts(table, name) : kindOfNumbers(table, name));
+  const kind = told ?? (isText ? kindOfTexts(whole, name) : kindOfNumbers(whole, name));
   if (kind === undefined) return "it numbers the rows";
   const cells = isText ? "string" : isTruth(table, name) ? "boolean" : "number";
   switch (kind) {

@@ -5,9 +5,9 @@ import type { Cell } from "../data/columns.ts";
 export interface LabelScore {
   readonly label: Cell;
   readonly rows: number;
-  /** Of the rows foretold to be of this label, the share that is; 0 where there are none. */
+  /** Of the rows predicted to be of this label, the share that is; 0 where there are none. */
   readonly precision: number;
-  /** Of the rows of this label, the share that was foretold; 0 where there are none. */
+  /** Of the rows of this label, the share that was predicted; 0 where there are none. */
   readonly recall: number;
   readonly f1: number;
 }
@@ -25,7 +25,7 @@ export interface ClassificationScores {
   /** Accuracy of always saying the most frequent label of these rows. */
   readonly baseline: number;
   readonly labels: readonly LabelScore[];
-  /** Rows by true label (first index) and foretold label (second). */
+  /** Rows by true label (first index) and predicted label (second). */
   readonly confusion: readonly (readonly number[])[];
 }
 
@@ -57,9 +57,9 @@ export function scoreClasses(
   }
   const scores = labels.map((label, i) => {
     const own = sum(confusion[i]!);
-    const foretold = sum(confusion.map((line) => line[i]!));
+    const predicted = sum(confusion.map((line) => line[i]!));
     const hits = confusion[i]![i]!;
-    const precision = foretold === 0 ? 0 : hits / foretold;
+    const precision = predicted === 0 ? 0 : hits / predicted;
     const recall = own === 0 ? 0 : hits / own;
     const f1 = hits === 0 ? 0 : (2 * precision * recall) / (precision + recall);
     return { label, rows: own, precision, recall, f1 };

@@ -82,7 +82,8 @@ export class TabularModel {
   decode(y: Tensor, options?: PredictTableOptions): Table {
     const { probabilities = false } = checkOptions("predict", options, ["probabilities"]);
     const { target } = this;
-    if (target.task === "regression") return Table.fromColumns({ [target.name]: decodeNumbers(target, y) });
+    if (target.task === "regression")
+      return Table.fromColumns({ [target.name]: decodeNumbers(target, y).map(digits) });
     const { labels, name } = target;
     const [rows, k] = [y.shape[0]!, labels.length];
     const classes = Int32Array.from({ length: rows }, (_, row) => likeliest(y.data, row * k, k));
@@ -96,7 +97,7 @@ export class TabularModel {
   }
 
   /**
-   * Foretells the target of rows.
+   * Predicts the target of rows.
    * @returns a table of as many rows: the target's column, and the probability of each label that was chosen
    * @example const table = await tabular.predict([{ age: 29, sex: "female", pclass: 1 }]);
    */
@@ -174,8 +175,11 @@ export class TabularModel {
 }
 
 function pick(y: Tensor, rows: number, k: number, place: (row: number) => number): Float64Array {
-  return Float64Array.from({ length: rows }, (_, row) => y.data[row * k + place(row)]!);
+  return Float64Array.from({ length: rows }, (_, row) => digits(y.data[row * k + place(row)]!));
 }
+
+/** The seven digits that a float32 holds. */
+const digits = (x: number): number => Number(x.toPrecision(7));
 
 const errorOf = (scores: Scores): number =>
   scores.task === "classification" ? 1 - scores.accuracy : scores.rootMeanSquaredError;

@@ -1,4 +1,4 @@
-// The column that a tabular model foretells: labels of classes, or a number; as the network learns it, and back.
+// The column that a tabular model predicts: labels of classes, or a number; as the network learns it, and back.
 
 import { describe, MyelinError, unknownName } from "../core/errors.ts";
 import { Tensor } from "../core/tensor.ts";

@@ -1,4 +1,4 @@
-// trainTabular: from a table and the name of a column to a model that foretells it.
+// trainTabular: from a table and the name of a column to a model that predicts it.
 
 import { describe, MyelinError, unknownName } from "../core/errors.ts";
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from "../core/options.ts";
@@ -16,7 +16,7 @@ import { TabularModel } from "./tabular-model.ts";
 import { encodeTarget, planTarget, type TaskName } from "./target.ts";
 
 export interface TrainTabularOptions extends Pick<FitOptions, "verbose" | "stream" | "signal"> {
-  /** The column to foretell. */
+  /** The column to predict. */
   target: string;
   /** Default: classes for text, booleans and whole numbers of at most 20 values, else numbers. */
   task?: TaskName;
@@ -30,7 +30,7 @@ export interface TrainTabularOptions extends Pick<FitOptions, "verbose" | "strea
   validationSplit?: number;
   /** Widths of the hidden layers. Default [128, 64]. */
   hiddenUnits?: readonly number[];
-  /** Default 0.2. */
+  /** Default 0.1. */
   dropout?: number;
   /** Of the beginning; it falls when validation stops improving. Default 0.002. */
   learningRate?: number;
@@ -109,7 +109,7 @@ export async function trainTabular(table: Table, options: TrainTabularOptions): 
   const target = planTarget(rows, o.target, o.task);
   const stratify = target.task === "classification" ? o.target : undefined;
   const [train, validation] = rows.split({ testSize, seed, stratify });
-  const { columns, leftOut } = planColumns(train, names, o.kinds ?? {});
+  const { columns, leftOut } = planColumns(rows, train, names, o.kinds ?? {});
   if (columns.length === 0) {
     throw new MyelinError(
       "INVALID_DATA",
@@ -123,7 +123,7 @@ export async function trainTabular(table: Table, options: TrainTabularOptions): 
   const model = mlp({
     inputShape: [x.shape[1]!],
     hiddenUnits: o.hiddenUnits ?? [128, 64],
-    dropout: o.dropout ?? 0.2,
+    dropout: o.dropout ?? 0.1,
     units: isClasses ? target.labels.length : 1,
     outputActivation: isClasses ? "softmax" : "linear",
     name: "tabular",

@@ -43,6 +43,15 @@ it("takes tables, knows unknown categories, and comes back from JSON", () => {
   expect((again.encode(fresh).toArray() as number[][])[0]!.slice(4, 7)).toEqual([1, 0, 0]);
 });
 
+it("says which words a text has", () => {
+  const space = layers.featureSpace({ features: { note: { kind: "text", maxTokens: 3 } } });
+  space.adapt({ note: ["ripe fruit", "Ripe, ripe!", "fruit"] });
+  const again = layers.featureSpaceFromJSON(JSON.parse(JSON.stringify(space)));
+  // Unknown words, then by frequency: ripe, fruit.
+  const rows = again.encode({ note: ["fruit salad", "ripe ripe", ""] }).toArray();
+  expect(rows).toEqual([[1, 0, 1], [0, 1, 0], [0, 0, 0]]); // biome-ignore format: rows
+});
+
 it("refuses what it does not know", () => {
   const wrong: [() => unknown, RegExp][] = [
     [() => layers.featureSpace({ features: {} }), /expected features by name/],

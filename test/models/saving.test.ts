@@ -451,6 +451,30 @@ describe("what does not fit", () => {
     await change('"model": {', '"model": [], "was": {');
   });
 
+  test("metadata go with the model", async () => {
+    const path = fresh();
+    const model = make();
+    model.metadata.labels = ["cat", "dog"];
+    await model.save(path);
+    expect((await loadModel(path)).metadata).toEqual({ labels: ["cat", "dog"] });
+    expect(Object.keys(model)).not.toContain("metadata");
+    model.metadata.size = Number.NaN;
+    expect((await rejected(model.save(path))).message).toContain(
+      "expected plain data, got NaN at metadata.size",
+    );
+    const plain = fresh();
+    await make().save(plain);
+    expect((await loadModel(plain)).metadata).toEqual({});
+    const file = join(plain, "model.json");
+    await writeFile(
+      file,
+      (await readFile(file, "utf8")).replace('"training":', '"metadata": [1], "training":'),
+    );
+    expect((await rejected(loadModel(plain))).message).toContain(
+      "expected metadata to be an object, got [1]",
+    );
+  });
+
   test("saving what cannot be saved writes nothing", async () => {
     const path = fresh();
     const lambda = sequential([layers.lambda((x) => x, { inputShape: [1] })]);

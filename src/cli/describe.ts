@@ -1,0 +1,73 @@
+// What a tabular model reads and how it fared, in words.
+
+import type { ColumnPlan } from "../tabular/columns.ts";
+import type { Scores } from "../tabular/scores.ts";
+import type { TabularModel } from "../tabular/tabular-model.ts";
+import { columns } from "./command.ts";
+
+export function describePlan(column: ColumnPlan): string {
+  const gaps = column.hasMissing ? ", may be missing" : "";
+  switch (column.kind) {
+    case "number":
+      return `number${column.isLogarithmic ? ", by its logarithm" : ""}${gaps}`;
+    case "category": {
+      const known = column.categories!.filter((c) => c !== "").length;
+      return known === 0 ? "whether it is there" : `one of ${known} categories${gaps}`;
+    }
+    case "text":
+      return `text, by its words${gaps}`;
+    case "date":
+      return `date${column.hasTime ? " and time" : ""}${gaps}`;
+  }
+}
+
+export function describeTarget({ target }: TabularModel): string {
+  if (target.task === "regression")
+    return `${target.name}, a number${target.isLogarithmic ? ", by its logarithm" : ""}`;
+  const { labels } = target;
+  const named = labels.slice(0, 6).join(", ");
+  return `${target.name}, one of ${labels.length} labels: ${named}${labels.length > 6 ? ", ..." : ""}`;
+}
+
+export function describeColumns(tabular: TabularModel): string {
+  const read = tabular.columns.map((c) => [c.name, describePlan(c)] as const);
+  const left = tabular.leftOut.map((l) => [l.name, l.reason] as const);
+  return [
+    `Predicts ${describeTarget(tabular)}`,
+    "",
+    "Reads",
+    ...columns(read),
+    ...(left.length > 0 ? ["Leaves out", ...columns(left)] : []),
+  ].join("\n");
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Four digits, or whole numbers in full. */
+export function figure(x: number): string {
+  if (!Number.isFinite(x)) return String(x);
+  const size = Math.abs(x);
+  if (size >= 1000) return Math.round(x).toLocaleString("en-US");
+  return size !== 0 && size < 0.001 ? x.toExponential(2) : String(Number(x.toPrecision(4)));
+}
+
+/** Figures of a score by name, most telling first. */
+export function figuresOf(scores: Scores): [name: string, value: string][] {
+  if (scores.task === "classification") {
+    return [
+      ["accuracy", percent(scores.accuracy)],
+      ["always the most frequent label", percent(scores.baseline)],
+      ...(scores.auc === undefined
+        ? []
+        : [["area under the ROC curve", scores.auc.toFixed(3)] as [string, string]]),
+      ["F1, mean of labels", scores.f1.toFixed(3)],
+      ["cross-entropy", scores.crossentropy.toFixed(3)],
+    ];
+  }
+  return [
+    ["root mean squared error", figure(scores.rootMeanSquaredError)],
+    ["always the mean", figure(scores.baseline)],
+    ["mean absolute error", figure(scores.meanAbsoluteError)],
+    ["R2", scores.r2.toFixed(3)],
+  ];
+}
