@@ -100,6 +100,7 @@ export class Built {
   private readonly traced: Traced;
   private readonly name: string;
   private readonly free: Binding[] = [];
+  private isDisposed = false;
 
   constructor(traced: Traced, graph: Graph, lowered: Lowered, executable: Executable, name: string) {
     this.traced = traced;
@@ -127,7 +128,7 @@ export class Built {
       await this.engine.run(this.executable, binding.bound, { steps, signal, watch: watched, onReport });
       return this.results(binding);
     } finally {
-      this.free.push(binding);
+      this.giveBack(binding);
     }
   }
 
@@ -138,8 +139,25 @@ export class Built {
       this.engine.runSync(this.executable, binding.bound, steps);
       return this.results(binding);
     } finally {
-      this.free.push(binding);
+      this.giveBack(binding);
     }
+  }
+
+  /** Frees what it holds of the engine's memory, Variables aside. Runs under way end as they would; later ones throw DISPOSED. */
+  dispose(): void {
+    this.isDisposed = true;
+    this.engine.dispose(this.executable);
+    for (const binding of this.free.splice(0)) this.giveBack(binding);
+  }
+
+  private giveBack(binding: Binding): void {
+    if (!this.isDisposed) {
+      this.free.push(binding);
+      return;
+    }
+    const { argumentCount, variables } = this.traced;
+    const isOwn = (_: DeviceBuffer, i: number) => variables[i - argumentCount] === undefined;
+    for (const buffer of binding.bound.filter(isOwn)) this.engine.dispose(buffer);
   }
 
   private bind(args: readonly Tensor[]): Binding {

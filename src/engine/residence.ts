@@ -24,6 +24,20 @@ class Placed implements Residence {
   }
 }
 
+/** Nowhere: the Variable's model has been disposed of. */
+class Gone implements Residence {
+  constructor(private readonly name: string) {}
+  read(): never {
+    throw new MyelinError(
+      "DISPOSED",
+      `variable ${this.name}: expected a live model, got one that was disposed`,
+    );
+  }
+  write(): never {
+    return this.read();
+  }
+}
+
 let moves = 0;
 
 /** Goes up whenever a Variable changes its buffer: what was bound before must be looked up again. */
@@ -35,8 +49,9 @@ export function residenceVersion(): number {
 export function bufferOf(engine: Engine, variable: Variable): DeviceBuffer {
   const before = variable.residence;
   if (before instanceof Placed && before.buffer.engine === engine) return before.buffer;
+  const value = before?.read() ?? variable.makeInitial();
   const buffer = engine.allocate({ shape: variable.shape, dtype: variable.dtype });
-  engine.write(buffer, before?.read() ?? variable.makeInitial());
+  engine.write(buffer, value);
   variable.moveTo(new Placed(buffer));
   if (before instanceof Placed) before.buffer.engine.dispose(before.buffer);
   moves++;
@@ -89,5 +104,13 @@ export function discard(variable: Variable): void {
   if (!(place instanceof Placed)) return;
   variable.residence = undefined;
   place.buffer.engine.dispose(place.buffer);
+  moves++;
+}
+
+/** Frees a Variable for good: whoever asks for its value from now on gets DISPOSED. */
+export function retire(variable: Variable): void {
+  const place = variable.residence;
+  variable.moveTo(new Gone(variable.name));
+  if (place instanceof Placed) place.buffer.engine.dispose(place.buffer);
   moves++;
 }

@@ -98,6 +98,15 @@ declare module "../models/model.ts" {
     testOnBatch(x: DataLike, y: DataLike | null, options?: { sampleWeight?: DataLike }): Promise<Logs>;
 
     /**
+     * Frees the memory of weights, optimizer state, data and Programs at once, as `using` does at the end of its block; left
+     * alone, all of it is freed when the model is collected. Predictions under way end as they would. Whatever needs weights
+     * throws DISPOSED from then on, in models that share layers with this one, too.
+     * @throws MyelinError BUSY while a training is under way
+     * @example { using model = await loadModel("digits.myelin"); console.log(await model.predict(x)); }
+     */
+    [Symbol.dispose](): void;
+
+    /**
      * Looks for the op that first makes NaN or infinity in a training step on these rows, on the reference engine (slow).
      * @returns a sentence naming op and layer, or null when everything stays finite
      */
@@ -166,6 +175,9 @@ const methods: ThisType<Model> & Partial<Model> = {
   predictSync<R extends Nest<Tensor>>(x: DataLike): R {
     return predictSync(trainerOf(this), x) as R;
   },
+  [Symbol.dispose]() {
+    trainerOf(this).dispose();
+  },
   batcher(options) {
     return new Batcher(trainerOf(this), options);
   },
@@ -212,7 +224,8 @@ Object.defineProperty(Gpt.prototype, "generate", {
     return generate(this, prompt, options);
   },
 });
-for (const [name, value] of Object.entries(methods)) {
+for (const name of Reflect.ownKeys(methods)) {
+  const value = methods[name as keyof typeof methods];
   Object.defineProperty(Model.prototype, name, { value, writable: true, configurable: true });
 }
 Object.defineProperties(Model.prototype, {

@@ -50,6 +50,8 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
+const nothing = (): void => {};
+
 /** Made by `model.batcher`. */
 export class Batcher {
   private readonly maxBatch: number;
@@ -116,28 +118,34 @@ export class Batcher {
     this.count.calls++;
     this.count.waiting += rows;
     const type = inputs.map((t) => formatType({ dtype: t.dtype, shape: t.shape.slice(1) })).join();
-    return new Promise<Nest<Tensor>>((resolve, reject) => {
-      const call: Call = { inputs, rows, type, since: performance.now(), resolve, reject };
-      this.queue.push(call);
-      if (signal) this.watch(call, signal);
-      this.schedule();
-    }) as Promise<R>;
+    let unwatch = nothing;
+    try {
+      return (await new Promise<Nest<Tensor>>((resolve, reject) => {
+        const call: Call = { inputs, rows, type, since: performance.now(), resolve, reject };
+        this.queue.push(call);
+        if (signal) unwatch = this.watch(call, signal);
+        this.schedule();
+      })) as R;
+    } finally {
+      unwatch();
+    }
   }
 
-  /** An aborted call leaves the queue at once; one that runs is answered all the same. */
-  private watch(call: Call, signal: AbortSignal): void {
-    signal.addEventListener(
-      "abort",
-      () => {
-        const at = this.queue.indexOf(call);
-        if (at < 0) return;
-        this.queue.splice(at, 1);
-        this.count.waiting -= call.rows;
-        call.reject(aborted("batcher.predict", signal.reason));
-        if (!this.isRunning && this.queue.length === 0) this.begin();
-      },
-      { once: true },
-    );
+  /**
+   * An aborted call leaves the queue at once; one that runs is answered all the same.
+   * @returns what ends the watch: one signal may serve any number of calls
+   */
+  private watch(call: Call, signal: AbortSignal): () => void {
+    const leave = () => {
+      const at = this.queue.indexOf(call);
+      if (at < 0) return;
+      this.queue.splice(at, 1);
+      this.count.waiting -= call.rows;
+      call.reject(aborted("batcher.predict", signal.reason));
+      if (!this.isRunning && this.queue.length === 0) this.begin();
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    return () => signal.removeEventListener("abort", leave);
   }
 
   get stats(): BatcherStats {
@@ -149,6 +157,11 @@ export class Batcher {
     this.isClosed = true;
     if (this.queue.length === 0 && !this.isRunning) return;
     await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+
+  /** `await using batcher = model.batcher()` closes it at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Sees to it that what waits will run. */

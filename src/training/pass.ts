@@ -145,6 +145,14 @@ export class Pass implements Going {
     if (this.order) discard(this.order);
   }
 
+  /** Frees its Programs, too: it is of no use any more. */
+  dispose(): void {
+    this.unload();
+    for (const variable of [this.cursor, ...this.totals.variables]) discard(variable);
+    this.full?.dispose();
+    this.rest?.dispose();
+  }
+
   /** Whether the order of rows makes a difference: not when one batch holds them all. */
   get isOrdered(): boolean {
     return this.order !== undefined;

@@ -37,6 +37,12 @@ export class ProgramCache {
     this.programs.clear();
   }
 
+  /** Frees what they hold now rather than when they are collected. */
+  dispose(): void {
+    for (const program of this.programs.values()) builtOf(program).dispose();
+    this.clear();
+  }
+
   private forgetOldest(): void {
     let prepared = [...this.programs.values()].reduce((sum, p) => sum + builtOf(p).preparedBytes, 0);
     for (const [key, program] of this.programs) {

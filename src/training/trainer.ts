@@ -8,6 +8,7 @@ import { checkOptions } from "../core/options.ts";
 import { formatType, type TensorType } from "../core/shape.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Engine } from "../engine/engine.ts";
+import { retire } from "../engine/residence.ts";
 import { currentEngine, type EngineName, engineNamed } from "../engine/select.ts";
 import type { Value } from "../graph/graph.ts";
 import { readVariable } from "../graph/trace.ts";
@@ -107,6 +108,7 @@ export class Trainer {
   private structure: Structure | undefined;
   private readonly programs = new ProgramCache();
   private hasWarned = false;
+  private isDisposed = false;
 
   constructor(model: Model) {
     this.model = model;
@@ -115,6 +117,7 @@ export class Trainer {
   // ---- compile
 
   compile(options: CompileOptions): void {
+    this.checkAlive("compile");
     const given = checkOptions("compile", options, COMPILE_OPTIONS);
     checkObjective(given);
     const optimizer = getOptimizer(given.optimizer ?? this.expected ?? "rmsprop", "compile");
@@ -149,6 +152,7 @@ export class Trainer {
 
   /** What compile was told. @throws NOT_COMPILED */
   check(where: string): Compiled {
+    this.checkAlive(where);
     if (this.compiled) return this.compiled;
     throw new MyelinError(
       "NOT_COMPILED",
@@ -202,6 +206,26 @@ export class Trainer {
     this.programs.clear();
   }
 
+  /** See `Model[Symbol.dispose]`. */
+  dispose(): void {
+    if (this.isDisposed) return;
+    this.checkFree("dispose");
+    const { model, optimizer } = this;
+    const slots = optimizer && optimizer.stepsTaken > 0 ? optimizer.variables(this.trainableWeights) : [];
+    this.isDisposed = true;
+    for (const kept of [this.trainPass, ...this.testPasses.splice(0)]) kept?.pass.dispose();
+    this.trainPass = undefined;
+    this.compiled = undefined;
+    this.programs.dispose();
+    for (const variable of [...model.weights, ...model.namedRandomState().map((s) => s.variable), ...slots])
+      retire(variable);
+  }
+
+  checkAlive(where: string): void {
+    if (this.isDisposed)
+      throw new MyelinError("DISPOSED", `${where}: expected a live model, got one that was disposed`);
+  }
+
   // ---- one training at a time
 
   checkFree(where: string): void {
@@ -237,6 +261,7 @@ export class Trainer {
 
   /** Inputs of the model as Tensors; a model that does not know its input shape yet learns it here. */
   readInputs(where: string, x: unknown): Tensor[] {
+    this.checkAlive(where);
     if (!this.model.built) {
       const [first] = readInputs(`${where}: x`, x, undefined) as [Tensor];
       const dtype = first.dtype === "int32" ? "int32" : "float32";

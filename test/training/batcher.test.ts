@@ -117,6 +117,23 @@ describe("batcher", () => {
     expect(batcher.stats).toMatchObject({ rows: 1, waiting: 0 });
   });
 
+  it("leaves nothing behind on a signal that serves many calls", async () => {
+    const batcher = net().batcher();
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const counted = (name: "addEventListener" | "removeEventListener", by: number) => {
+      const original = signal[name].bind(signal) as (...args: unknown[]) => void;
+      signal[name] = (...args: unknown[]) => {
+        listeners += by;
+        original(...args);
+      };
+    };
+    counted("addEventListener", 1);
+    counted("removeEventListener", -1);
+    await Promise.all(Array.from({ length: 5 }, (_, i) => batcher.predict(rows(1, i), { signal })));
+    expect(listeners).toBe(0);
+  });
+
   it("answers what waits when it is closed, then takes no more", async () => {
     const batcher = net().batcher({ maxDelayMs: 5 });
     const call = batcher.predict(rows(1));
