@@ -88,9 +88,11 @@ int read_numbers(const char* path, long long* first, long long* second) {
   return count < 0 ? 0 : count;
 }
 
+// Whole cores: of one and a half, two threads would use up what they may before the period ends,
+// and wait for the next one in the middle of a step.
 int cores_of(long long quota, long long period) {
   if (quota <= 0 || period <= 0) return 0;
-  return static_cast<int>((quota + period - 1) / period);
+  return quota < period ? 1 : static_cast<int>(quota / period);
 }
 
 void keep_smaller(int* best, int candidate) {

@@ -18,7 +18,7 @@ const char* level_name(CpuLevel level);
 bool parse_level(const char* name, CpuLevel* level);
 
 // Cores for compute threads: hardware threads, cut by the affinity mask and by the container's CPU
-// quota (cgroup v1 or v2, rounded up), at least 1. Reads the system anew on each call.
+// quota (cgroup v1 or v2, whole cores), at least 1. Reads the system anew on each call.
 int usable_cores();
 
 }  // namespace myelin

@@ -1,5 +1,7 @@
 // The element types of tensors, and how host memory holds them.
 
+import { MyelinError } from "./errors.ts";
+
 /** float32 is the working type; int32 holds indices, bool masks (one byte), uint8 images. */
 export type DType = "float32" | "int32" | "bool" | "uint8";
 
@@ -10,10 +12,23 @@ export type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 export const BYTES: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1 };
 
+/** Zeros. @throws OUT_OF_MEMORY */
 export function allocateHost(dtype: DType, length: number): HostArray {
-  if (dtype === "float32") return new Float32Array(length);
-  if (dtype === "int32") return new Int32Array(length);
-  return new Uint8Array(length);
+  return allocating(`${length} elements of ${dtype}`, () => {
+    if (dtype === "float32") return new Float32Array(length);
+    if (dtype === "int32") return new Int32Array(length);
+    return new Uint8Array(length);
+  });
+}
+
+/** What `fn` makes of typed arrays; where the runtime has no memory for them, the error says what for. */
+export function allocating<T>(what: string, fn: () => T): T {
+  try {
+    return fn();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new MyelinError("OUT_OF_MEMORY", `there is no memory for ${what} (${cause.message})`, { cause });
+  }
 }
 
 /** NumPy-like promotion for mixed operands: bool < uint8 < int32 < float32. */

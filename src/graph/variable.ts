@@ -2,7 +2,7 @@
 // In a graph it is an input; assigning to it makes an output that reuses its buffer. Where its memory lies is the engine's business.
 
 import type { DType, HostArray } from "../core/dtype.ts";
-import { allocateHost } from "../core/dtype.ts";
+import { allocateHost, allocating } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
 import { formatShape, type Shape, sameType, sizeOf, type TensorType } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
@@ -56,7 +56,10 @@ export class Variable implements TensorType {
   /** @internal A fresh host copy of the value to start from: what was last written, else drawn (once) or zeros. */
   makeInitial(): HostArray {
     if (!this.host) {
-      const data = this.initial?.() ?? allocateHost(this.dtype, sizeOf(this.shape));
+      const { name, dtype, shape } = this;
+      const data = allocating(`variable ${name}, ${dtype}${formatShape(shape)}`, () =>
+        this.initial ? this.initial() : allocateHost(dtype, sizeOf(shape)),
+      );
       if (data.length !== sizeOf(this.shape)) {
         throw new MyelinError(
           "SHAPE_MISMATCH",

@@ -2,7 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { allocateHost } from "../../src/core/dtype.ts";
 import { type NestedArray, Tensor, type TensorLike, tensor } from "../../src/core/tensor.ts";
+import { Variable } from "../../src/graph/variable.ts";
 import { thrown } from "../helpers/thrown.ts";
 
 const parts = (t: Tensor) => ({ dtype: t.dtype, shape: [...t.shape], data: Array.from(t.data) });
@@ -313,4 +315,13 @@ describe("Tensor", () => {
   test("size and rank", () => {
     expect([t.size, t.rank, tensor(1).size, tensor(1).rank, tensor([]).size]).toEqual([6, 2, 1, 0, 0]);
   });
+});
+
+test("memory that is not there is an error that says so", () => {
+  expect(thrown(() => allocateHost("float32", 2 ** 40))).toMatchObject({
+    code: "OUT_OF_MEMORY",
+    message: expect.stringContaining("1099511627776 elements of float32"),
+  });
+  const huge = new Variable([2 ** 20, 2 ** 20], "float32", { name: "huge" });
+  expect(thrown(() => huge.read())).toMatchObject({ code: "OUT_OF_MEMORY" });
 });
