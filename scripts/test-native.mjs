@@ -59,9 +59,7 @@ if ("addon" in flags) {
   const library =
     runtime && execFileSync("g++", [`-print-file-name=${runtime}`], { encoding: "utf8" }).trim();
   run(process.execPath, [`${root}node_modules/vitest/vitest.mjs`, "run", ...tests], {
-    MYELIN_BINARY: `${out}/${isDebug ? "Debug/" : ""}myelin.node`,
-    MYELIN_ENGINE: "native",
-    MYELIN_SANITIZER: sanitize,
+    MYELIN_BINARY: `${out}/${isDebug ? "Debug" : "Release"}/myelin.node`,
     ASAN_OPTIONS: "detect_leaks=0:allocator_may_return_null=1",
     UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
     TSAN_OPTIONS: `halt_on_error=1:suppressions=${root}scripts/tsan-node.txt`,

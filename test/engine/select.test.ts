@@ -2,13 +2,13 @@
 // the files of the package is a process of its own.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { VERSION } from "../../src/core/version.ts";
-import { checkBinding, loadBinding, type NativeBinding } from "../../src/engine/binding.ts";
+import { checkBinding, loadBinding, loadedFrom, type NativeBinding } from "../../src/engine/binding.ts";
 import { currentEngine, engineInfo, setEngine } from "../../src/engine/select.ts";
 import { opcodeHash } from "../../src/program/opcodes.ts";
 import { thrown } from "../helpers/thrown.ts";
@@ -22,7 +22,7 @@ function addonPath(): string | undefined {
   } catch {
     return undefined;
   }
-  return ["Release", "Debug"].map((kind) => join(root, "build", kind, "myelin.node")).find(existsSync);
+  return loadedFrom();
 }
 const addon = addonPath();
 
@@ -53,7 +53,9 @@ function ask(env: Record<string, string>, package_ = root, flags: string[] = [])
     await new Promise((resolve) => setImmediate(resolve));
     console.log(JSON.stringify({ ...out, warnings }));
   `;
-  const { MYELIN_ENGINE, MYELIN_TARGET, MYELIN_THREADS, ...rest } = process.env;
+  const { MYELIN_ENGINE, MYELIN_TARGET, MYELIN_THREADS, MYELIN_BINARY, ...others } = process.env;
+  // A binary that is tested in place of the package's own stands for that alone.
+  const rest = package_ === root && MYELIN_BINARY ? { ...others, MYELIN_BINARY } : others;
   const args = [...flags, "--no-warnings", "--import", tsx, "--input-type=module", "-e", code];
   const done = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", env: { ...rest, ...env } });
   const line = done.stdout.trim().split("\n").at(-1)!;

@@ -1,10 +1,8 @@
 // Rounds of eight workers, each with an engine, runs in flight, reports and runs that wait; the main thread ends them at
 // different moments, and works on its own engine meanwhile.
 
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { loadBinding, loadedFrom } from "../../../src/engine/binding.ts";
 import { NativeEngine } from "../../../src/engine/native.ts";
 import { encode } from "../../../src/program/encode.ts";
 import { counter, countingProgram, countOf } from "../counting.ts";
@@ -32,9 +30,8 @@ next();
 parentPort.postMessage("up");
 `;
 
-const url = new URL("../../../build/Release/myelin.node", import.meta.url);
-const path = fileURLToPath(existsSync(url) ? url : new URL("../Debug/myelin.node", url));
-createRequire(import.meta.url)(path);
+loadBinding();
+const path = loadedFrom()!;
 const words = encode(countingProgram(1, 200));
 
 const engine = new NativeEngine({ threads: 2 });
