@@ -82,7 +82,7 @@
         [
           "OS=='linux'",
           {
-            "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL", "-Wl,--gc-sections"],
+            "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections", "-Wl,--version-script=<(module_root_dir)/native/exports.map"],
             "libraries": ["-lpthread"],
           },
         ],

@@ -62,7 +62,7 @@ if ("addon" in flags) {
     MYELIN_BINARY: `${out}/${isDebug ? "Debug" : "Release"}/myelin.node`,
     ASAN_OPTIONS: "detect_leaks=0:allocator_may_return_null=1",
     UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
-    TSAN_OPTIONS: `halt_on_error=1:suppressions=${root}scripts/tsan-node.txt`,
+    TSAN_OPTIONS: `halt_on_error=1:suppressions=${root}scripts/suppressions/tsan.txt`,
     ...(library && { LD_PRELOAD: library }),
   });
 }
