@@ -6,7 +6,17 @@
 // What is published is built on the platforms themselves (.github/workflows/release.yml).
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process, { argv } from "node:process";
 import { buildEnvironment } from "./build-native.mjs";
@@ -110,12 +120,23 @@ function runInWine(out, binary) {
   cpSync(join(root, "package.json"), join(home, "package.json"));
   cpSync(binary, join(home, "prebuilds", "win32-x64", "myelin.node"));
   cpSync(join(root, "scripts", "package", "smoke.mjs"), join(app, "smoke.mjs"));
+  writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", type: "module" }));
   const wine = ["/usr/lib/wine/wine64", "wine64", "wine"].find(
     (w) => spawnSync(w, ["--version"]).status === 0,
   );
   if (wine === undefined) return "not run: there is no wine here";
   const env = { ...process.env, NODE_SKIP_PLATFORM_CHECK: "1", WINEDEBUG: "-all" };
-  const text = run(wine, [node, "smoke.mjs"], { cwd: app, env, timeout: 300_000 });
+  // Node under Wine cannot write to pipes.
+  const [stdout, stderr] = ["out.txt", "err.txt"].map((name) => join(app, name));
+  const files = [stdout, stderr].map((path) => openSync(path, "w"));
+  const done = spawnSync(wine, [node, "smoke.mjs"], {
+    cwd: app,
+    env,
+    timeout: 300_000,
+    stdio: ["ignore", ...files],
+  });
+  const text = readFileSync(stdout, "utf8");
+  if (done.status !== 0) throw new Error(text + readFileSync(stderr, "utf8"));
   const info = JSON.parse(text.trim().split("\n").at(-1));
   if (info.engine !== "native") throw new Error(`expected the native engine, got ${text}`);
   return `under Wine ${JSON.stringify(info)}`;

@@ -41,6 +41,14 @@ export function describeColumns(tabular: TabularModel): string {
   ].join("\n");
 }
 
+/** What to think of the scores on validation rows. */
+export function caveatOf({ columns }: TabularModel): string {
+  const dates = columns.filter((c) => c.kind === "date").map((c) => c.name);
+  return dates.length === 0
+    ? ""
+    : `Rows are held back at random, also between others by ${dates.join(", ")}: to know how well later rows are predicted, keep them in a file of their own and give it by --test.`;
+}
+
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Four digits, or whole numbers in full. */

@@ -12,6 +12,7 @@ import type { Given, OptionSpec } from "./command.ts";
 /** Options of commands that read tables. */
 export const TABLE_OPTIONS = {
   delimiter: { type: "text", value: "CHAR", help: 'between fields (default ","; "tab" for a tab)' },
+  quote: { type: "text", value: "CHAR", help: 'around fields (default "; "none" where quotes are text)' },
   columns: { type: "list", value: "A,B,...", help: "names of all columns, for files without a header" },
   missing: {
     type: "list",
@@ -27,11 +28,12 @@ export async function readTable(
   types: Readonly<Record<string, ColumnType>> = {},
 ): Promise<Table> {
   if (path.endsWith(".parquet")) return readParquet(path);
-  const { delimiter, columns, missing } = given;
+  const { delimiter, quote, columns, missing } = given;
   const source = path === "-" ? [await readAll("standard input", process.stdin)] : path;
   const options: CsvOptions = {
     ...(delimiter !== undefined && { delimiter: delimiter === "tab" ? "\t" : String(delimiter) }),
     ...(path.endsWith(".tsv") && delimiter === undefined && { delimiter: "\t" }),
+    ...(quote !== undefined && { quote: quote === "none" ? false : String(quote) }),
     ...(columns !== undefined && { columns: columns as string[] }),
     ...(missing !== undefined && { missing: missing as string[] }),
   };

@@ -125,6 +125,20 @@ describe("train", () => {
     expect(page).not.toMatch(/NaN|undefined|Infinity/);
   });
 
+  it("says that scores of later rows need rows of their own", async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `2026-0${1 + (i % 9)}-11|it's "${i}"|${i}`);
+    await writeFile(at("dated.csv"), ["day|note|sales", ...rows].join("\n"));
+    const args = ["train", at("dated.csv"), "-t", "sales", "--delimiter", "|", "--epochs", "1", "-o", at("dated.myelin"), "--report", at("dated.html")]; // biome-ignore format: a command line
+    expect(await run(args)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/Invalid Opening Quote|quote/i),
+    });
+    const { code, out } = await run([...args, "--quote", "none"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/at random, also between others by day.*--test/);
+    expect(await readFile(at("dated.html"), "utf8")).toContain("also between others by day");
+  });
+
   it("stops when asked, and still saves", async () => {
     const { code, err, out } = await run(["train", at("fruit.csv"), "-t", "cost", "--delimiter", "|", "-o", at("stopped.myelin"), "--report", at("stopped.html"), "--json"], AbortSignal.abort()); // biome-ignore format: a command line
     expect(code).toBe(0);
@@ -151,6 +165,13 @@ describe("predict", () => {
     const { predictions, scores } = JSON.parse((await run([...args, "--json"])).out);
     expect(predictions).toHaveLength(200);
     expect(scores.rows).toBe(200);
+  });
+
+  it("predicts where the data name labels in other ways, without scores", async () => {
+    await writeFile(at("renamed.csv"), "size,colour,liked\n1,red,maybe\n");
+    const { code, out, err } = await run(["predict", at("fruit.myelin"), at("renamed.csv")]);
+    expect([code, out.split("\n")[0]]).toEqual([0, "liked,probability"]);
+    expect(err).toMatch(/not scored: .*expected one of the labels/);
   });
 
   it("says what is wrong with the data", async () => {

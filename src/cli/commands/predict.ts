@@ -2,8 +2,9 @@
 
 import { MyelinError, unknownName } from "../../core/errors.ts";
 import { Table } from "../../data/table.ts";
-import { loadTabular } from "../../tabular/tabular-model.ts";
-import type { Command } from "../command.ts";
+import type { Scores } from "../../tabular/scores.ts";
+import { loadTabular, type TabularModel } from "../../tabular/tabular-model.ts";
+import type { Command, Writer } from "../command.ts";
 import { figuresOf } from "../describe.ts";
 import { readTable, TABLE_OPTIONS, toCsv, writeText } from "../files.ts";
 
@@ -35,7 +36,7 @@ export const predict: Command = {
     const predicted = await tabular.predict(table, { probabilities: given.probabilities === true });
     const { name } = tabular.target;
     const isKnown = table.names.includes(name) && table.countMissing(name) < table.numRows;
-    const scores = isKnown ? await tabular.evaluate(table) : undefined;
+    const scores = isKnown ? await scored(tabular, table, err) : undefined;
     if (given.json) {
       out.write(`${JSON.stringify({ predictions: [...predicted], scores })}\n`);
       return;
@@ -58,6 +59,17 @@ export const predict: Command = {
     }
   },
 };
+
+/** Data may name labels in other ways: that is no reason to give no predictions. */
+async function scored(tabular: TabularModel, table: Table, err: Writer): Promise<Scores | undefined> {
+  try {
+    return await tabular.evaluate(table);
+  } catch (error) {
+    if ((error as MyelinError).code !== "INVALID_DATA") throw error;
+    err.write(`not scored: ${(error as Error).message}\n`);
+    return undefined;
+  }
+}
 
 function keptColumns(table: Table, keep: readonly string[] = []): readonly string[] {
   if (keep.length === 1 && keep[0] === "all") return table.names;

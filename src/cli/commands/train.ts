@@ -6,7 +6,7 @@ import { tabularOf } from "../../tabular/tabular-model.ts";
 import { type TabularTraining, trainTabular } from "../../tabular/train.ts";
 import { Callback } from "../../training/callback.ts";
 import { type Command, columns, type Given, type Io, UsageError } from "../command.ts";
-import { describeColumns, figure, figuresOf, percent } from "../describe.ts";
+import { caveatOf, describeColumns, figure, figuresOf, percent } from "../describe.ts";
 import { readTable, TABLE_OPTIONS, writeText } from "../files.ts";
 import { reportPage } from "../report/page.ts";
 
@@ -107,6 +107,8 @@ export const train: Command = {
         `On ${figure(test.scores.rows)} rows of ${test.file}, which training has not seen`,
         figuresOf(test.scores),
       );
+    const caveat = caveatOf(tabular);
+    if (caveat) human.write(`${caveat}\n\n`);
     const isShare = scores.task === "classification";
     const counts = importance
       .slice(0, 8)

@@ -4,7 +4,7 @@ import { escapeText } from "../../models/plot/svg.ts";
 import type { Scores } from "../../tabular/scores.ts";
 import type { Importance, TabularModel } from "../../tabular/tabular-model.ts";
 import type { TabularTraining } from "../../tabular/train.ts";
-import { describePlan, describeTarget, figure, figuresOf, percent } from "../describe.ts";
+import { caveatOf, describePlan, describeTarget, figure, figuresOf, percent } from "../describe.ts";
 import { barChart, histogram, lineChart, scatterChart } from "./charts.ts";
 import { STYLE } from "./style.ts";
 
@@ -83,7 +83,7 @@ function tiles({ training, test }: Report): string {
       .concat("\n</dl>");
   const own = blocks(
     training.scores,
-    `On ${figure(training.scores.rows)} validation rows. They decided when training stopped: expect a little less of new rows.`,
+    `On ${figure(training.scores.rows)} validation rows. They decided when training stopped: expect a little less of new rows. ${e(caveatOf(training.tabular))}`,
   );
   return test
     ? `${blocks(test.scores, `On ${figure(test.scores.rows)} rows of ${e(test.file)}, which training has not seen.`)}\n${own}`
