@@ -64,10 +64,13 @@ CpuLevel detect_x86() {
   if (!osxsave || !avx || !fma || !bit(seven.b, 5)) return CpuLevel::portable;
   const uint64_t saved = xgetbv();
   if ((saved & 0x06) != 0x06) return CpuLevel::portable;  // xmm and ymm
+#if defined(MYELIN_HAS_AVX512)
   const bool f = bit(seven.b, 16), dq = bit(seven.b, 17), bw = bit(seven.b, 30);
   const bool vl = bit(seven.b, 31);
   const bool zmm = (saved & 0xe0) == 0xe0;  // opmask, both zmm halves
-  return f && dq && bw && vl && zmm ? CpuLevel::avx512 : CpuLevel::avx2;
+  if (f && dq && bw && vl && zmm) return CpuLevel::avx512;
+#endif
+  return CpuLevel::avx2;
 }
 #endif
 
@@ -176,7 +179,7 @@ bool supported(CpuLevel level) {
   const CpuLevel best = detect_best();
   switch (level) {
     case CpuLevel::portable:
-      return true;
+      return best != CpuLevel::neon;
     case CpuLevel::avx2:
       return best == CpuLevel::avx2 || best == CpuLevel::avx512;
     case CpuLevel::avx512:

@@ -2,6 +2,21 @@
 #ifndef MYELIN_CPU_H_
 #define MYELIN_CPU_H_
 
+// The levels that are compiled in. Every ARM of 64 bits has NEON, so that portable code is for x86
+// from before 2013 and for other architectures. Of Macs with Intel few had AVX-512, and compilers
+// for them disagree on how to ask for it.
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define MYELIN_HAS_NEON 1
+#else
+#define MYELIN_HAS_PORTABLE 1
+#if defined(__x86_64__) || defined(_M_X64)
+#define MYELIN_HAS_AVX2 1
+#if !defined(__APPLE__)
+#define MYELIN_HAS_AVX512 1
+#endif
+#endif
+#endif
+
 namespace myelin {
 
 // Ordered from the least to the most demanding within one architecture.

@@ -2,7 +2,7 @@
 // level.
 #include "kernels.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(MYELIN_HAS_AVX512)
 #include "simd/avx512.h"
 #include "all.inl.h"
 #include "simd/close.h"

@@ -1,7 +1,5 @@
-// What commands read from and write to files.
+// Tables in files: options, reading, writing.
 
-import { writeFile } from "node:fs/promises";
-import { MyelinError } from "../core/errors.ts";
 import type { ColumnType } from "../data/columns.ts";
 import type { Table } from "../data/table.ts";
 import { type CsvOptions, readCsv } from "../loaders/csv.ts";
@@ -52,14 +50,4 @@ export function toCsv(table: Table): string {
   };
   const lines = [table.names, ...[...table].map((row) => Object.values(row))];
   return `${lines.map((cells) => cells.map(quoted).join(",")).join("\n")}\n`;
-}
-
-export async function writeText(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text);
-  } catch (cause) {
-    throw new MyelinError("INVALID_FILE", `${path}: cannot be written (${(cause as Error).message})`, {
-      cause,
-    });
-  }
 }

@@ -2,6 +2,7 @@
 
 import { describe, MyelinError } from "../core/errors.ts";
 import type { Table } from "../data/table.ts";
+import { logarithm, median, skewness } from "./statistics.ts";
 
 /** How a column becomes numbers; see the table in docs/tabular.md. */
 export type ColumnKind = "number" | "category" | "text" | "date";
@@ -166,27 +167,6 @@ function planNumbers(name: string, table: Table): Pick<ColumnPlan, "fill" | "isL
   const before = Math.abs(skewness(known));
   const after = Math.abs(skewness(known.map(logarithm)));
   return { fill: median(known), isLogarithmic: before > 2 && after < before / 2 };
-}
-
-function median(values: Float64Array): number {
-  const sorted = values.toSorted();
-  const half = sorted.length / 2;
-  return (sorted[Math.floor(half - 0.5)]! + sorted[Math.floor(half)]!) / 2;
-}
-
-/** Of either sign, and 0 at 0. */
-export const logarithm = (x: number): number => Math.sign(x) * Math.log1p(Math.abs(x));
-
-/** Third standardised moment; 0 where nothing varies. */
-export function skewness(values: Float64Array): number {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  let [squares, cubes] = [0, 0];
-  for (const v of values) {
-    squares += (v - mean) ** 2;
-    cubes += (v - mean) ** 3;
-  }
-  const variance = squares / values.length;
-  return variance === 0 ? 0 : cubes / values.length / variance ** 1.5;
 }
 
 function planDates(name: string, table: Table): Pick<ColumnPlan, "fill" | "hasTime"> {

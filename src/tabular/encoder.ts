@@ -10,7 +10,8 @@ import {
   featureSpace,
   featureSpaceFromJSON,
 } from "../layers/preprocessing/feature-space.ts";
-import { type ColumnPlan, cellTexts, DAY, logarithm, parseDate } from "./columns.ts";
+import { type ColumnPlan, cellTexts, DAY, parseDate } from "./columns.ts";
+import { logarithm } from "./statistics.ts";
 
 /** Stands for a category that is not known; no cell of a file can be it. */
 const OTHER = "\u0000other";

@@ -1,12 +1,11 @@
 // "myelin/tabular": networks for tables, from columns to predictions.
 
 export type { ColumnKind, ColumnPlan, LeftOut } from "./columns.ts";
+export { isTabular, loadTabular } from "./loading.ts";
 export type { ClassificationScores, LabelScore, RegressionScores, Scores } from "./scores.ts";
 export {
   type Importance,
   type ImportanceOptions,
-  isTabular,
-  loadTabular,
   type PredictTableOptions,
   TabularModel,
   type TabularRows,

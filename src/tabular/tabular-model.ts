@@ -10,10 +10,9 @@ import type { Tensor } from "../core/tensor.ts";
 import type { Cell, ColumnType } from "../data/columns.ts";
 import { Table } from "../data/table.ts";
 import { isPlainObject } from "../layers/nest.ts";
-import { loadModel } from "../models/loading.ts";
 import type { Model } from "../models/model.ts";
-import { COLUMN_KINDS, type ColumnPlan, type LeftOut } from "./columns.ts";
-import { TabularEncoder } from "./encoder.ts";
+import type { ColumnPlan, LeftOut } from "./columns.ts";
+import type { TabularEncoder } from "./encoder.ts";
 import { likeliest, type Scores, scoreClasses, scoreNumbers } from "./scores.ts";
 import { classesOf, decodeNumbers, type Target } from "./target.ts";
 
@@ -44,8 +43,10 @@ export interface Importance {
 }
 
 const WHERE = "tabular model";
-const KEY = "tabular";
-const VERSION = 1;
+
+/** Where a model's metadata hold what prepares its data; loading.ts reads it. */
+export const METADATA_KEY = "tabular";
+export const METADATA_VERSION = 1;
 
 /** Made by `trainTabular` and `loadTabular`. */
 export class TabularModel {
@@ -145,9 +146,15 @@ export class TabularModel {
 
   /** Writes the model's folder, as `model.save` does, with all that prepares its data. */
   async save(path: string): Promise<void> {
-    const { target, columns, leftOut } = this;
-    this.model.metadata[KEY] = { version: VERSION, target, columns, leftOut, known: this.encoder.known };
-    await this.model.save(path, { includeOptimizer: false });
+    const { model, target, columns, leftOut, encoder } = this;
+    model.metadata[METADATA_KEY] = {
+      version: METADATA_VERSION,
+      target,
+      columns,
+      leftOut,
+      known: encoder.known,
+    };
+    await model.save(path, { includeOptimizer: false });
   }
 
   private table(data: Table | TabularRows): Table {
@@ -183,81 +190,3 @@ const digits = (x: number): number => Number(x.toPrecision(7));
 
 const errorOf = (scores: Scores): number =>
   scores.task === "classification" ? 1 - scores.accuracy : scores.rootMeanSquaredError;
-
-/**
- * Reads what `TabularModel.save`, or `npx myelin train`, wrote.
- * @throws INVALID_FILE something is missing, damaged or does not fit, or the folder holds a model that is not of a table
- * @example const tabular = await loadTabular("titanic.myelin");
- */
-export async function loadTabular(path: string): Promise<TabularModel> {
-  return tabularOf(path, await loadModel(path));
-}
-
-/** Whether a loaded model carries the preparation of tables. */
-export const isTabular = (model: Model): boolean => KEY in model.metadata;
-
-/** @internal @param path for messages */
-export function tabularOf(path: string, model: Model): TabularModel {
-  const fail = (what: string, cause?: unknown) =>
-    new MyelinError("INVALID_FILE", `${path}: ${what}`, { cause });
-  const saved = model.metadata[KEY];
-  if (!isPlainObject(saved))
-    throw fail("expected a model of a table, as trainTabular makes them, got another");
-  const { version, target, columns, leftOut, known } = saved;
-  if (version !== VERSION)
-    throw fail(`expected version ${VERSION} of tabular models, got ${describe(version)}`);
-  if (!isTarget(target)) throw fail("expected a target of labels or of numbers in metadata.tabular");
-  if (!Array.isArray(columns) || !columns.every(isPlan)) throw fail("expected columns in metadata.tabular");
-  try {
-    const encoder = new TabularEncoder(columns, known);
-    // A row of missing cells, on trial: widths must fit.
-    const nothing = Table.fromRows([Object.fromEntries(columns.map((c) => [c.name, null]))]);
-    const [, width] = encoder.encode(nothing).shape;
-    const [units] = [target.task === "classification" ? target.labels.length : 1];
-    const [input, output] = [model.inputSpecs[0]?.shape, model.outputSpecs[0]?.shape];
-    if (input?.length !== 2 || input[1] !== width || output?.length !== 2 || output[1] !== units) {
-      throw new Error(`expected a model of ${width} inputs and ${units} outputs`);
-    }
-    return new TabularModel(model, target, encoder, Array.isArray(leftOut) ? leftOut.filter(isLeftOut) : []);
-  } catch (cause) {
-    throw fail((cause as Error).message, cause);
-  }
-}
-
-function isTarget(x: unknown): x is Target {
-  if (!isPlainObject(x) || typeof x.name !== "string") return false;
-  if (x.task === "classification")
-    return (
-      Array.isArray(x.labels) &&
-      x.labels.length > 1 &&
-      x.labels.every((l) => ["string", "number", "boolean"].includes(typeof l))
-    );
-  return (
-    x.task === "regression" &&
-    Number.isFinite(x.mean) &&
-    Number.isFinite(x.deviation) &&
-    isFlag(x.isLogarithmic)
-  );
-}
-
-const isFlag = (x: unknown): boolean => typeof x === "boolean";
-const isMaybe = (x: unknown, holds: (x: unknown) => boolean): boolean => x === undefined || holds(x);
-
-function isPlan(x: unknown): x is ColumnPlan {
-  return (
-    isPlainObject(x) &&
-    typeof x.name === "string" &&
-    COLUMN_KINDS.includes(x.kind as never) &&
-    ["number", "boolean", "string"].includes(x.cells as string) &&
-    isFlag(x.hasMissing) &&
-    isMaybe(x.fill, Number.isFinite) &&
-    isMaybe(x.isLogarithmic, isFlag) &&
-    isMaybe(x.hasTime, isFlag) &&
-    isMaybe(x.maxWords, Number.isInteger) &&
-    isMaybe(x.categories, (c) => Array.isArray(c) && c.every((s) => typeof s === "string"))
-  );
-}
-
-function isLeftOut(x: unknown): x is LeftOut {
-  return isPlainObject(x) && typeof x.name === "string" && typeof x.reason === "string";
-}

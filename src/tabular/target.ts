@@ -4,7 +4,7 @@ import { describe, MyelinError, unknownName } from "../core/errors.ts";
 import { Tensor } from "../core/tensor.ts";
 import type { Cell } from "../data/columns.ts";
 import type { Table } from "../data/table.ts";
-import { skewness } from "./columns.ts";
+import { skewness } from "./statistics.ts";
 
 export type TaskName = "classification" | "regression";
 

@@ -4,7 +4,12 @@
 #define MYELIN_LEVEL avx512
 #define MYELIN_LEVEL_NAME "avx512"
 #define MYELIN_TARGET_REGION 1
-#if defined(__clang__)
+// Clang 18 to 21 count the long registers as a feature of their own.
+#if defined(__clang__) && __clang_major__ >= 18 && __clang_major__ <= 21
+#pragma clang attribute push(                                                       \
+    __attribute__((target("avx2,fma,avx512f,avx512vl,avx512bw,avx512dq,evex512"))), \
+    apply_to = function)
+#elif defined(__clang__)
 #pragma clang attribute push( \
     __attribute__((target("avx2,fma,avx512f,avx512vl,avx512bw,avx512dq"))), apply_to = function)
 #else

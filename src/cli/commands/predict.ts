@@ -2,11 +2,13 @@
 
 import { MyelinError, unknownName } from "../../core/errors.ts";
 import { Table } from "../../data/table.ts";
+import { writeText } from "../../models/plot/file.ts";
+import { loadTabular } from "../../tabular/loading.ts";
 import type { Scores } from "../../tabular/scores.ts";
-import { loadTabular, type TabularModel } from "../../tabular/tabular-model.ts";
+import type { TabularModel } from "../../tabular/tabular-model.ts";
 import type { Command, Writer } from "../command.ts";
 import { figuresOf } from "../describe.ts";
-import { readTable, TABLE_OPTIONS, toCsv, writeText } from "../files.ts";
+import { readTable, TABLE_OPTIONS, toCsv } from "../files.ts";
 
 export const predict: Command = {
   name: "predict",

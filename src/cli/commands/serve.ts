@@ -2,7 +2,7 @@
 
 import type { AddressInfo } from "node:net";
 import { loadModel } from "../../models/index.ts";
-import { isTabular, tabularOf } from "../../tabular/tabular-model.ts";
+import { isTabular, tabularOf } from "../../tabular/loading.ts";
 import { type Command, UsageError } from "../command.ts";
 import { describeColumns } from "../describe.ts";
 import { serveModel } from "../server/http.ts";

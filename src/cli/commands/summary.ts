@@ -1,7 +1,7 @@
 // npx myelin summary: what a saved model is made of, and what it reads.
 
 import { loadModel } from "../../models/index.ts";
-import { isTabular, tabularOf } from "../../tabular/tabular-model.ts";
+import { isTabular, tabularOf } from "../../tabular/loading.ts";
 import type { Command } from "../command.ts";
 import { describeColumns } from "../describe.ts";
 

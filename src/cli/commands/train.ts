@@ -2,12 +2,12 @@
 
 import { basename } from "node:path";
 import { VERSION } from "../../core/version.ts";
-import { tabularOf } from "../../tabular/tabular-model.ts";
+import { writeText } from "../../models/plot/file.ts";
 import { type TabularTraining, trainTabular } from "../../tabular/train.ts";
 import { Callback } from "../../training/callback.ts";
 import { type Command, columns, type Given, type Io, UsageError } from "../command.ts";
 import { caveatOf, describeColumns, figure, figuresOf, percent } from "../describe.ts";
-import { readTable, TABLE_OPTIONS, writeText } from "../files.ts";
+import { readTable, TABLE_OPTIONS } from "../files.ts";
 import { reportPage } from "../report/page.ts";
 
 export const train: Command = {
@@ -88,7 +88,7 @@ export const train: Command = {
     });
     await writeText(report, page);
     if (!human) {
-      const { target, columns, leftOut } = tabularOf(output, tabular.model);
+      const { target, columns, leftOut } = tabular;
       const { history, bestEpoch } = training;
       const rows = { train: training.train.numRows, validation: validation.numRows };
       const result = { model: output, report, seconds, rows, target, columns, leftOut, scores, test, importance, bestEpoch, history }; // biome-ignore format: one line
