@@ -46,7 +46,7 @@ for (const target of wanted.length > 0 ? wanted : Object.keys(TARGETS)) {
     console.log(`ok    ${target}: ${build(target, TARGETS[target])}`);
   } catch (error) {
     process.exitCode = 1;
-    console.log(`FAIL  ${target}: ${error.stderr || error.stdout || error.message}`);
+    console.log(`FAIL  ${target}: ${(error.stderr || error.stdout || error.message).slice(-2000)}`);
   }
 }
 

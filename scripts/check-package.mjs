@@ -1,6 +1,6 @@
 // npm run check:package [-- --runtimes]: the tarball as users get it: what is in it, what the package linters say, and
 // whether it installs and runs without a compiler, bundled, with no binary, and (--runtimes) on Node 20, 22, 24, Bun and Deno.
-// Wants `npm run prebuild:native` before.
+// Wants `npm run binaries` before.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import {
@@ -57,7 +57,7 @@ check("contents", () => {
   for (const hook of ["preinstall", "install", "postinstall"])
     if (scripts[hook]) throw new Error(`script ${hook}`);
   const binaries = names.filter((n) => n.endsWith(".node"));
-  if (binaries.length === 0) throw new Error("no binary; run npm run prebuild:native first");
+  if (binaries.length === 0) throw new Error("no binary; run npm run binaries first");
   if (packed.unpackedSize > MOST_UNPACKED) throw new Error(`${packed.unpackedSize} bytes unpacked`);
   return `${names.length} files, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked; ${binaries.join(", ")}`;
 });

@@ -1,4 +1,4 @@
-// npm run prebuild:native [-- linux-arm64]: the addon as it is published, into prebuilds/, for this machine or one that a cross
+// npm run binaries [-- linux-arm64]: the addon as it is published, into prebuilds/, for this machine or one that a cross
 // compiler is installed for; checked for size and for the oldest C library it runs on.
 
 import { execFileSync, spawnSync } from "node:child_process";

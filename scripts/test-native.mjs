@@ -50,6 +50,7 @@ function build(target) {
 build(target);
 // Tests of running out of memory want a null pointer, not the sanitizer's own abort.
 process.env.ASAN_OPTIONS ??= "allocator_may_return_null=1";
+process.env.TSAN_OPTIONS ??= "allocator_may_return_null=1";
 if (!("no-run" in flags)) run(`${out}/${target}`, [], flags.level ? { MYELIN_TARGET: flags.level } : {});
 
 if ("addon" in flags) {
@@ -62,7 +63,7 @@ if ("addon" in flags) {
     MYELIN_BINARY: `${out}/${isDebug ? "Debug" : "Release"}/myelin.node`,
     ASAN_OPTIONS: "detect_leaks=0:allocator_may_return_null=1",
     UBSAN_OPTIONS: "print_stacktrace=1:halt_on_error=1",
-    TSAN_OPTIONS: `halt_on_error=1:suppressions=${root}scripts/suppressions/tsan.txt`,
+    TSAN_OPTIONS: `allocator_may_return_null=1:halt_on_error=1:suppressions=${root}scripts/suppressions/tsan.txt`,
     ...(library && { LD_PRELOAD: library }),
   });
 }
