@@ -38,6 +38,19 @@ void run_trial(StepTuner& tuner, const std::vector<Step>& steps) {
   }
 }
 
+// Whether a tuner takes these steps as expected. A machine that is busy may stretch any spin, so
+// that one trial may go wrong; five in a row do not.
+bool takes(const std::vector<Step>& steps, const std::vector<bool>& alone) {
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    StepTuner tuner(steps.size());
+    run_trial(tuner, steps);
+    bool same = true;
+    for (size_t i = 0; i < steps.size(); ++i) same = same && tuner.alone(i) == alone[i];
+    if (same) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 TEST(step_tuner_starts_on_the_pool) {
@@ -47,23 +60,16 @@ TEST(step_tuner_starts_on_the_pool) {
 }
 
 TEST(step_tuner_takes_the_faster_way_of_each_step) {
-  StepTuner tuner(3);
-  run_trial(tuner, {{400, 50}, {50, 150}, {200, 40}});
-  CHECK(!tuner.alone(0));  // longer than any step that is tried alone
-  CHECK(!tuner.alone(1));
-  CHECK(tuner.alone(2));
+  // The first is longer than any step that is tried alone.
+  CHECK(takes({{400, 50}, {50, 150}, {200, 40}}, {false, false, true}));
 }
 
 TEST(step_tuner_keeps_the_pool_where_nothing_is_won) {
-  StepTuner tuner(2);
-  run_trial(tuner, {{50, 100}, {50, 100}});
-  for (size_t i = 0; i < 2; ++i) CHECK(!tuner.alone(i));
+  CHECK(takes({{50, 100}, {50, 100}}, {false, false}));
 }
 
 TEST(step_tuner_does_not_try_beside_long_steps) {
-  StepTuner tuner(2);
-  run_trial(tuner, {{2000, 100}, {10, 1}});
-  for (size_t i = 0; i < 2; ++i) CHECK(!tuner.alone(i));
+  CHECK(takes({{2000, 100}, {10, 1}}, {false, false}));
 }
 
 TEST(step_tuner_of_no_steps) {
