@@ -2,7 +2,16 @@
 // compiler is installed for; checked for size and for the oldest C library it runs on.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,6 +47,9 @@ const prebuildify = createRequire(import.meta.url).resolve("prebuildify/bin.js")
 const flags = ["--napi", "--strip", ...(platform === "linux" ? ["--tag-libc"] : []), `--arch=${arch}`];
 const cross = isHost ? {} : CROSS[target];
 const isGlibc = platform === "linux" && (!isHost || isGlibcHost());
+// prebuildify empties build/, which holds what this checkout runs on.
+const [build, aside] = [join(root, "build"), join(root, `build-aside-${process.pid}`)];
+if (existsSync(build)) renameSync(build, aside);
 const made = spawnSync(process.execPath, [prebuildify, ...flags], {
   cwd: root,
   env: {
@@ -47,6 +59,8 @@ const made = spawnSync(process.execPath, [prebuildify, ...flags], {
   },
   stdio: ["ignore", "ignore", "inherit"],
 });
+rmSync(build, { recursive: true, force: true });
+if (existsSync(aside)) renameSync(aside, build);
 if (made.status !== 0) process.exit(1);
 
 const folder = join(root, "prebuilds", target);
