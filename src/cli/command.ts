@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { nearest } from "../core/errors.ts";
+import { twoColumns } from "./text.ts";
 
 /** An option. Names are those of the library, in kebab case on the command line. */
 export interface OptionSpec {
@@ -130,18 +131,12 @@ export function helpOf(command: Command): string {
     "",
     `Usage: npx myelin ${[command.name, ...words, "[options]"].join(" ")}`,
     "",
-    ...(positionals.length > 0 ? [...columns(positionals), ""] : []),
+    ...(positionals.length > 0 ? [...twoColumns(positionals), ""] : []),
     "Options:",
-    ...columns(options),
+    ...twoColumns(options),
     "",
     "Examples:",
     ...command.examples.flatMap(([line, what]) => [`  # ${what}`, `  npx myelin ${line}`]),
     "",
   ].join("\n");
-}
-
-/** Pairs as two columns, indented. */
-export function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd());
 }

@@ -3,7 +3,7 @@
 import type { ColumnPlan } from "../tabular/columns.ts";
 import type { Scores } from "../tabular/scores.ts";
 import type { TabularModel } from "../tabular/tabular-model.ts";
-import { columns } from "./command.ts";
+import { figure, percent, twoColumns } from "./text.ts";
 
 export function describePlan(column: ColumnPlan): string {
   const gaps = column.hasMissing ? ", may be missing" : "";
@@ -36,8 +36,8 @@ export function describeColumns(tabular: TabularModel): string {
     `Predicts ${describeTarget(tabular)}`,
     "",
     "Reads",
-    ...columns(read),
-    ...(left.length > 0 ? ["Leaves out", ...columns(left)] : []),
+    ...twoColumns(read),
+    ...(left.length > 0 ? ["Leaves out", ...twoColumns(left)] : []),
   ].join("\n");
 }
 
@@ -47,16 +47,6 @@ export function caveatOf({ columns }: TabularModel): string {
   return dates.length === 0
     ? ""
     : `Rows are held back at random, also between others by ${dates.join(", ")}: to know how well later rows are predicted, keep them in a file of their own and give it by --test.`;
-}
-
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-/** Four digits, or whole numbers in full. */
-export function figure(x: number): string {
-  if (!Number.isFinite(x)) return String(x);
-  const size = Math.abs(x);
-  if (size >= 1000) return Math.round(x).toLocaleString("en-US");
-  return size !== 0 && size < 0.001 ? x.toExponential(2) : String(Number(x.toPrecision(4)));
 }
 
 /** Figures of a score by name, most telling first. */

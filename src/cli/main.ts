@@ -3,13 +3,14 @@
 
 import { MyelinError, nearest } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
-import { type Command, columns, helpOf, type Io, readArguments, UsageError } from "./command.ts";
+import { type Command, helpOf, type Io, readArguments, UsageError } from "./command.ts";
 import { info } from "./commands/info.ts";
 import { plot } from "./commands/plot.ts";
 import { predict } from "./commands/predict.ts";
 import { serve } from "./commands/serve.ts";
 import { summary } from "./commands/summary.ts";
 import { train } from "./commands/train.ts";
+import { twoColumns } from "./text.ts";
 
 export const COMMANDS: readonly Command[] = [info, train, predict, serve, summary, plot];
 
@@ -19,7 +20,7 @@ const help = (): string =>
     "",
     "Usage: npx myelin COMMAND [options]",
     "",
-    ...columns(COMMANDS.map((c) => [c.name, c.summary])),
+    ...twoColumns(COMMANDS.map((c) => [c.name, c.summary])),
     "",
     "npx myelin COMMAND --help shows options and examples; --version the version.",
     "",

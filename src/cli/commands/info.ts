@@ -12,7 +12,8 @@ import { dense } from "../../layers/dense.ts";
 import { type Model, sequential } from "../../models/index.ts";
 import { matmul } from "../../ops/index.ts";
 import "../../training/attach.ts";
-import { type Command, columns } from "../command.ts";
+import type { Command } from "../command.ts";
+import { twoColumns } from "../text.ts";
 
 /** Engines must agree on weights of the size of 1 after a few steps by as much. */
 const TOLERANCE = 1e-4;
@@ -58,7 +59,7 @@ export const info: Command = {
         ["matrix product", `${speed.matmulGflops.toFixed(1)} GFLOP/s`],
         ["training", `${speed.mlpStepsPerSecond.toFixed(0)} steps/s of 784-512-256-10 on batches of 128`],
       ];
-      out.write(`${columns(rows).join("\n")}\n`);
+      out.write(`${twoColumns(rows).join("\n")}\n`);
     }
     if (!result.selfTest.passed) throw new Error("the self-test failed: the native engine does not compute what the reference engine does"); // biome-ignore format: one line
   },

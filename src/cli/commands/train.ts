@@ -5,10 +5,11 @@ import { VERSION } from "../../core/version.ts";
 import { writeText } from "../../models/plot/file.ts";
 import { type TabularTraining, trainTabular } from "../../tabular/train.ts";
 import { Callback } from "../../training/callback.ts";
-import { type Command, columns, type Given, type Io, UsageError } from "../command.ts";
-import { caveatOf, describeColumns, figure, figuresOf, percent } from "../describe.ts";
+import { type Command, type Given, type Io, UsageError } from "../command.ts";
+import { caveatOf, describeColumns, figuresOf } from "../describe.ts";
 import { readTable, TABLE_OPTIONS } from "../files.ts";
 import { reportPage } from "../report/page.ts";
+import { figure, percent, twoColumns } from "../text.ts";
 
 export const train: Command = {
   name: "train",
@@ -136,7 +137,7 @@ class StopWhenAsked extends Callback {
 }
 
 function say(out: Io["out"], title: string, rows: readonly (readonly [string, string])[]): void {
-  out.write(`${title}\n${columns(rows).join("\n")}\n\n`);
+  out.write(`${title}\n${twoColumns(rows).join("\n")}\n\n`);
 }
 
 async function measured(file: string, given: Given, { tabular }: TabularTraining) {

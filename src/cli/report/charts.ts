@@ -2,7 +2,7 @@
 // follow its light and dark dress.
 
 import { escapeText } from "../../models/plot/svg.ts";
-import { figure } from "../describe.ts";
+import { figure } from "../text.ts";
 
 export interface Series {
   readonly name: string;

@@ -4,7 +4,8 @@ import { escapeText } from "../../models/plot/svg.ts";
 import type { Scores } from "../../tabular/scores.ts";
 import type { Importance, TabularModel } from "../../tabular/tabular-model.ts";
 import type { TabularTraining } from "../../tabular/train.ts";
-import { caveatOf, describePlan, describeTarget, figure, figuresOf, percent } from "../describe.ts";
+import { caveatOf, describePlan, describeTarget, figuresOf } from "../describe.ts";
+import { figure, percent } from "../text.ts";
 import { barChart, histogram, lineChart, scatterChart } from "./charts.ts";
 import { STYLE } from "./style.ts";
 
