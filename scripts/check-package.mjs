@@ -18,7 +18,8 @@ import { join } from "node:path";
 import process, { argv } from "node:process";
 import { root } from "./native-sources.mjs";
 
-const MOST_UNPACKED = 10_000_000;
+/** For all platforms; 10 MB is the aim, which eight binaries of 1.2 to 2.2 MB miss (docs/platforms.md). */
+const MOST_UNPACKED = 16_000_000;
 const PEERS = { publint: "0.3.25", attw: "0.18.5" };
 const RUNTIMES = {
   node20: ["node", "20"],
