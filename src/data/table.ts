@@ -196,14 +196,6 @@ export class Table {
     return new Table(new Map([...this.columns, [name, column]]), this.numRows);
   }
 
-  /** With a column of another table of as many rows in place of its own. */
-  withColumnOf(name: string, other: Table): Table {
-    return new Table(
-      new Map([...this.columns, [name, other.find("Table.withColumnOf", name)]]),
-      this.numRows,
-    );
-  }
-
   /** With missing cells of a column replaced: by a value, or by the mean or median of the others. */
   fillMissing(name: string, value: number | string): Table {
     const where = "Table.fillMissing";

@@ -135,7 +135,7 @@ export class TabularModel {
         const order = Int32Array.from({ length: rows.numRows }, (_, row) => row);
         random.shuffle(order);
         const shuffled = rows.take(order);
-        losses.push((await error(rows.withColumnOf(name, shuffled))) - whole);
+        losses.push((await error(rows.withColumn(name, shuffled.column(name)))) - whole);
       }
       const loss = losses.reduce((a, b) => a + b, 0) / repeats;
       const variance = losses.reduce((a, b) => a + (b - loss) ** 2, 0) / repeats;

@@ -139,6 +139,20 @@ describe("train", () => {
     expect(await readFile(at("dated.html"), "utf8")).toContain("also between others by day");
   });
 
+  it("says before the training what would fail after it", async () => {
+    const args = ["train", at("fruit.csv"), "-t", "cost", "--delimiter", "|"];
+    for (const more of [
+      ["--test", at("none.csv")],
+      ["-o", at("none/m.myelin")],
+      ["-o", at("m.myelin"), "--report", at("none/r.html")],
+    ]) {
+      // biome-ignore format: one line
+      const { code, out, err } = await run([...args, ...more]);
+      expect([code, out]).toEqual([1, ""]);
+      expect(err).toMatch(/cannot be (read|written to)/);
+    }
+  });
+
   it("stops when asked, and still saves", async () => {
     const { code, err, out } = await run(["train", at("fruit.csv"), "-t", "cost", "--delimiter", "|", "-o", at("stopped.myelin"), "--report", at("stopped.html"), "--json"], AbortSignal.abort()); // biome-ignore format: a command line
     expect(code).toBe(0);

@@ -1,6 +1,8 @@
 // npx myelin train: from a file and the name of a column to a model and a report of it.
 
-import { basename } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { MyelinError } from "../../core/errors.ts";
 import { VERSION } from "../../core/version.ts";
 import { writeText } from "../../models/plot/file.ts";
 import { type TabularTraining, trainTabular } from "../../tabular/train.ts";
@@ -8,7 +10,7 @@ import { Callback } from "../../training/callback.ts";
 import { type Command, type Given, type Io, UsageError } from "../command.ts";
 import { caveatOf, describeColumns, figuresOf } from "../describe.ts";
 import { readTable, TABLE_OPTIONS } from "../files.ts";
-import { reportPage } from "../report/page.ts";
+import { type Report, reportPage } from "../report/page.ts";
 import { figure, percent, twoColumns } from "../text.ts";
 
 export const train: Command = {
@@ -56,6 +58,8 @@ export const train: Command = {
     const stem = data === "-" ? "model" : basename(data).replace(/(\.(csv|tsv|parquet|txt))?(\.gz)?$/i, "");
     const { output = `${stem}.myelin`, report = `${stem}.html` } = given as Record<string, string>;
     const options = trainOptions(given);
+    const test = given.test as string | undefined;
+    await checkPlaces(test, [output, report]);
     const human = given.json ? undefined : io.out;
 
     const table = await readTable(data, given);
@@ -69,59 +73,70 @@ export const train: Command = {
       callbacks: [new StopWhenAsked(io)],
     });
     const seconds = (performance.now() - from) / 1000;
-    const { tabular, validation, scores } = training;
-    const importance = await tabular.importance(validation, { seed: options.seed ?? 0 });
-    const predicted =
-      scores.task === "regression"
-        ? (await tabular.predict(validation)).numbers(tabular.target.name)
-        : undefined;
-    const test = given.test === undefined ? undefined : await measured(String(given.test), given, training);
-    await tabular.save(output);
-    const page = reportPage({
+    const { tabular, validation } = training;
+    const isNumber = tabular.target.task === "regression";
+    const found: Report = {
       training,
-      importance,
-      predicted,
-      test,
+      importance: await tabular.importance(validation, { seed: options.seed ?? 0 }),
+      predicted: isNumber ? (await tabular.predict(validation)).numbers(tabular.target.name) : undefined,
+      test: test === undefined ? undefined : await measured(test, given, training),
       file: basename(data),
       modelPath: output,
       seconds,
       version: VERSION,
-    });
-    await writeText(report, page);
-    if (!human) {
-      const { target, columns, leftOut } = tabular;
-      const { history, bestEpoch } = training;
-      const rows = { train: training.train.numRows, validation: validation.numRows };
-      const result = { model: output, report, seconds, rows, target, columns, leftOut, scores, test, importance, bestEpoch, history }; // biome-ignore format: one line
-      io.out.write(`${JSON.stringify(result, null, 2)}\n`);
-      return;
-    }
-    human.write(`\n${describeColumns(tabular)}\n\n`);
-    say(
-      human,
-      `On ${figure(scores.rows)} validation rows, which decided when training stopped`,
-      figuresOf(scores),
-    );
-    if (test)
-      say(
-        human,
-        `On ${figure(test.scores.rows)} rows of ${test.file}, which training has not seen`,
-        figuresOf(test.scores),
-      );
-    const caveat = caveatOf(tabular);
-    if (caveat) human.write(`${caveat}\n\n`);
-    const isShare = scores.task === "classification";
-    const counts = importance
-      .slice(0, 8)
-      .map(({ column, loss }) => [column, isShare ? percent(loss) : figure(loss)] as const);
-    say(
-      human,
-      `Permutation importance: ${isShare ? "accuracy lost" : "growth of the error"} when a column is shuffled`,
-      counts,
-    );
-    human.write(`model   ${output}\nreport  ${report}\n`);
+    };
+    await tabular.save(output);
+    await writeText(report, reportPage(found));
+    if (human) human.write(`${inWords(found)}model   ${output}\nreport  ${report}\n`);
+    else io.out.write(`${JSON.stringify(asData(found, report), null, 2)}\n`);
   },
 };
+
+/** What would fail after the training should fail before it. */
+async function checkPlaces(test: string | undefined, written: readonly string[]): Promise<void> {
+  const places: (readonly [string, number])[] = written.map((path) => [dirname(path), constants.W_OK]);
+  if (test !== undefined) places.push([test, constants.R_OK]);
+  for (const [place, mode] of places) {
+    await access(place, mode).catch((cause) => {
+      const what = mode === constants.R_OK ? "read" : "written to";
+      throw new MyelinError("INVALID_FILE", `${place}: cannot be ${what} (${cause.message})`, { cause });
+    });
+  }
+}
+
+function asData({ training, importance, test, modelPath, seconds }: Report, report: string) {
+  const { tabular, train, validation, scores, history, bestEpoch } = training;
+  const { target, columns, leftOut } = tabular;
+  const rows = { train: train.numRows, validation: validation.numRows };
+  return { model: modelPath, report, seconds, rows, target, columns, leftOut, scores, test, importance, bestEpoch, history }; // biome-ignore format: one line
+}
+
+function inWords({ training: { tabular, scores }, importance, test }: Report): string {
+  const block = (title: string, rows: readonly (readonly [string, string])[]) =>
+    `${title}\n${twoColumns(rows).join("\n")}\n`;
+  const isShare = scores.task === "classification";
+  const counts = importance
+    .slice(0, 8)
+    .map(({ column, loss }) => [column, isShare ? percent(loss) : figure(loss)] as const);
+  const caveat = caveatOf(tabular);
+  return [
+    "",
+    `${describeColumns(tabular)}\n`,
+    block(
+      `On ${figure(scores.rows)} validation rows, which decided when training stopped`,
+      figuresOf(scores),
+    ),
+    ...(test
+      ? [block(`On ${figure(test.scores.rows)} rows of ${test.file}, given by --test`, figuresOf(test.scores))] // biome-ignore format: one line
+      : []),
+    ...(caveat ? [`${caveat}\n`] : []),
+    block(
+      `Permutation importance: ${isShare ? "accuracy lost" : "growth of the error"} when a column is shuffled`,
+      counts,
+    ),
+    "",
+  ].join("\n");
+}
 
 /** The first wish to end ends the training after its epoch; what follows is still done, with the best weights so far. */
 class StopWhenAsked extends Callback {
@@ -134,10 +149,6 @@ class StopWhenAsked extends Callback {
     this.model.stopTraining = true;
     this.io.err.write("stopping here; Ctrl-C again to drop everything\n");
   }
-}
-
-function say(out: Io["out"], title: string, rows: readonly (readonly [string, string])[]): void {
-  out.write(`${title}\n${twoColumns(rows).join("\n")}\n\n`);
 }
 
 async function measured(file: string, given: Given, { tabular }: TabularTraining) {

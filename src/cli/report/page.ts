@@ -87,7 +87,7 @@ function tiles({ training, test }: Report): string {
     `On ${figure(training.scores.rows)} validation rows. They decided when training stopped: expect a little less of new rows. ${e(caveatOf(training.tabular))}`,
   );
   return test
-    ? `${blocks(test.scores, `On ${figure(test.scores.rows)} rows of ${e(test.file)}, which training has not seen.`)}\n${own}`
+    ? `${blocks(test.scores, `On ${figure(test.scores.rows)} rows of ${e(test.file)}, given by --test.`)}\n${own}`
     : own;
 }
 
