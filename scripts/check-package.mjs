@@ -74,6 +74,32 @@ check("types of every export", () => {
   return "no problems";
 });
 
+check("declarations stand alone", () => {
+  const types = join(work, "types");
+  mkdirSync(join(types, "node_modules"), { recursive: true });
+  run("tar", ["xzf", tarball, "-C", types]);
+  symlinkSync(join(types, "package"), join(types, "node_modules", "myelin"));
+  symlinkSync(join(root, "node_modules", "@types"), join(types, "node_modules", "@types"));
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const entries = Object.keys(exports).filter((name) => exports[name].types);
+  const lines = entries.map((name, i) => `import * as m${i} from "${join("myelin", name)}"; void m${i};`);
+  writeFileSync(join(types, "a.mts"), lines.join("\n"));
+  const options = [
+    "--module",
+    "nodenext",
+    "--target",
+    "es2022",
+    "--lib",
+    "es2023,esnext.disposable",
+    "--types",
+    "node",
+  ];
+  run(join(root, "node_modules", ".bin", "tsc"), ["--noEmit", "--strict", ...options, "a.mts"], {
+    cwd: types,
+  });
+  return entries.join(" ");
+});
+
 /** An empty project with the tarball, installed where there is no compiler, no Python and no script may run. */
 const app = join(work, "app");
 const tools = join(work, "bin");

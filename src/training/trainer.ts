@@ -14,6 +14,7 @@ import type { Value } from "../graph/graph.ts";
 import { readVariable } from "../graph/trace.ts";
 import type { Variable } from "../graph/variable.ts";
 import { collectLosses } from "../layers/added-losses.ts";
+import type { LayerBase } from "../layers/base.ts";
 import { flatten } from "../layers/nest.ts";
 import { SymbolicTensor } from "../layers/symbolic.ts";
 import type { Model } from "../models/model.ts";
@@ -88,7 +89,7 @@ interface Compiled {
   readonly trainable: TrainableState;
 }
 
-type TrainableState = ReturnType<Model["trainableState"]>;
+type TrainableState = ReadonlyMap<LayerBase, boolean>;
 
 export class Trainer {
   readonly model: Model;
