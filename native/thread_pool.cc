@@ -181,7 +181,9 @@ void ThreadPool::run_loop(int64_t base, int64_t count, Call call, void* fn) {
   finished_.store(0, std::memory_order_relaxed);
   // The first chunk is the caller's from the start.
   uint64_t claims = static_cast<uint64_t>(count) - 1;
-  loop_.claims.store(claims);
+  // An exchange, not a store: QEMU lets the load in wake() pass a store on ARM (a store-release and
+  // a load-acquire become plain moves of x86). It costs x86 the same instruction.
+  loop_.claims.exchange(claims);
   const int64_t helpers = static_cast<int64_t>(workers_.size());
   wake(static_cast<int>(count - 1 < helpers ? count - 1 : helpers));
   for (int64_t turn = 0;; ++turn) {
@@ -236,7 +238,7 @@ void ThreadPool::wait_for_workers(uint32_t chunks) {
   const auto ready = [this, chunks] { return finished_.load(std::memory_order_acquire) == chunks; };
   if (ready() || (spin_ && spin_until(ready))) return;
   std::unique_lock<std::mutex> lock(mutex_);
-  caller_waits_.store(true);
+  caller_waits_.exchange(true);  // as above
   wake_caller_.wait(lock, [this, chunks] { return finished_.load() == chunks; });
   caller_waits_.store(false);
 }
