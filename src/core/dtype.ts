@@ -14,21 +14,19 @@ export const BYTES: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bo
 
 /** Zeros. @throws OUT_OF_MEMORY */
 export function allocateHost(dtype: DType, length: number): HostArray {
-  return allocating(`${length} elements of ${dtype}`, () => {
+  try {
     if (dtype === "float32") return new Float32Array(length);
     if (dtype === "int32") return new Int32Array(length);
     return new Uint8Array(length);
-  });
+  } catch (cause) {
+    throw outOfMemory(`${length} elements of ${dtype}`, cause);
+  }
 }
 
-/** What `fn` makes of typed arrays; where the runtime has no memory for them, the error says what for. */
-export function allocating<T>(what: string, fn: () => T): T {
-  try {
-    return fn();
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new MyelinError("OUT_OF_MEMORY", `there is no memory for ${what} (${cause.message})`, { cause });
-  }
+/** What to throw where making typed arrays failed: an error that says what for, if it was for want of memory. */
+export function outOfMemory(what: string, cause: unknown): unknown {
+  if (!(cause instanceof RangeError)) return cause;
+  return new MyelinError("OUT_OF_MEMORY", `there is no memory for ${what} (${cause.message})`, { cause });
 }
 
 /** NumPy-like promotion for mixed operands: bool < uint8 < int32 < float32. */

@@ -19,6 +19,7 @@ import {
 import { Dataset } from "./dataset.ts";
 import { ascending } from "./rows.ts";
 import { type SplitOptions, trainTestSplit } from "./split.ts";
+import { median } from "./statistics.ts";
 
 /** A row by column name. */
 export type Row = Record<string, Cell>;
@@ -214,12 +215,11 @@ export class Table {
     }
     const filled = Float64Array.from(column.data);
     const known = filled.filter((v) => !Number.isNaN(v)).sort();
-    const half = known.length / 2;
     const stand =
       value === "mean"
         ? known.reduce((a, b) => a + b, 0) / known.length
         : value === "median"
-          ? (known[Math.floor(half - 0.5)]! + known[Math.floor(half)]!) / 2
+          ? median(known)
           : value;
     if (typeof stand !== "number" || Number.isNaN(stand))
       throw new MyelinError(

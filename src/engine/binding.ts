@@ -67,8 +67,7 @@ function unavailable(message: string, cause?: unknown): MyelinError {
   return new MyelinError("ENGINE_UNAVAILABLE", `${UNAVAILABLE}: ${message}`, { cause });
 }
 
-let loaded: NativeBinding | undefined;
-let path: string | undefined;
+let loaded: { readonly binding: NativeBinding; readonly path: string } | undefined;
 
 /** Where `import "myelin/binaries/linux-x64-glibc"` leaves the addon, for bundlers that follow imports to files. */
 const REGISTERED: unique symbol = Symbol.for("myelin.binary") as never;
@@ -81,14 +80,14 @@ const REGISTERED: unique symbol = Symbol.for("myelin.binary") as never;
 export function loadBinding(): NativeBinding {
   if (loaded === undefined) {
     const found = findBinding();
-    loaded = checkBinding(found);
-    path = found.path;
+    checkBinding(found);
+    loaded = found;
   }
-  return loaded;
+  return loaded.binding;
 }
 
 /** The file that the addon came from; undefined before it is loaded. */
-export const loadedFrom = (): string | undefined => path;
+export const loadedFrom = (): string | undefined => loaded?.path;
 
 /** The addon must have been built from the same version and from the same tables. */
 export function checkBinding({ binding, path }: { binding: NativeBinding; path: string }): NativeBinding {

@@ -2,7 +2,7 @@
 // In a graph it is an input; assigning to it makes an output that reuses its buffer. Where its memory lies is the engine's business.
 
 import type { DType, HostArray } from "../core/dtype.ts";
-import { allocateHost, allocating } from "../core/dtype.ts";
+import { allocateHost, outOfMemory } from "../core/dtype.ts";
 import { describe, MyelinError } from "../core/errors.ts";
 import { formatShape, type Shape, sameType, sizeOf, type TensorType } from "../core/shape.ts";
 import { Tensor } from "../core/tensor.ts";
@@ -56,10 +56,7 @@ export class Variable implements TensorType {
   /** @internal A fresh host copy of the value to start from: what was last written, else drawn (once) or zeros. */
   makeInitial(): HostArray {
     if (!this.host) {
-      const { name, dtype, shape } = this;
-      const data = allocating(`variable ${name}, ${dtype}${formatShape(shape)}`, () =>
-        this.initial ? this.initial() : allocateHost(dtype, sizeOf(shape)),
-      );
+      const data = this.drawInitial();
       if (data.length !== sizeOf(this.shape)) {
         throw new MyelinError(
           "SHAPE_MISMATCH",
@@ -69,6 +66,14 @@ export class Variable implements TensorType {
       this.host = data;
     }
     return this.host.slice();
+  }
+
+  private drawInitial(): HostArray {
+    try {
+      return this.initial?.() ?? allocateHost(this.dtype, sizeOf(this.shape));
+    } catch (cause) {
+      throw outOfMemory(`variable ${this.name}, ${this.dtype}${formatShape(this.shape)}`, cause);
+    }
   }
 
   /** The current value, wherever it lies. Waits for a running step to finish. */

@@ -1,8 +1,9 @@
 // What the columns of a table are good for: found out once, on the table that is trained on, and kept with the model.
 
 import { describe, MyelinError } from "../core/errors.ts";
+import { median } from "../data/statistics.ts";
 import type { Table } from "../data/table.ts";
-import { logarithm, median, skewness } from "./statistics.ts";
+import { logarithm, skewness } from "./statistics.ts";
 
 /** How a column becomes numbers; see the table in docs/tabular.md. */
 export type ColumnKind = "number" | "category" | "text" | "date";
@@ -119,7 +120,7 @@ function kindOfNumbers(table: Table, name: string): ColumnKind | undefined {
   for (const v of values) {
     if (Number.isNaN(v)) continue;
     isWhole &&= Number.isInteger(v);
-    if (distinct.size <= MAX_CATEGORIES_OF_NUMBERS || distinct.size === values.length) distinct.add(v);
+    if (distinct.size <= MAX_CATEGORIES_OF_NUMBERS) distinct.add(v);
   }
   if (isWhole && distinct.size <= MAX_CATEGORIES_OF_NUMBERS) return "category";
   return isWhole && values.length > 2 && isCounting(values) ? undefined : "number";
@@ -166,25 +167,28 @@ function planNumbers(name: string, table: Table): Pick<ColumnPlan, "fill" | "isL
   }
   const before = Math.abs(skewness(known));
   const after = Math.abs(skewness(known.map(logarithm)));
-  return { fill: median(known), isLogarithmic: before > 2 && after < before / 2 };
+  return { fill: median(known.toSorted()), isLogarithmic: before > 2 && after < before / 2 };
 }
 
 function planDates(name: string, table: Table): Pick<ColumnPlan, "fill" | "hasTime"> {
-  const texts = table.strings(name);
-  const times = texts.map(parseDate);
-  const wrong = texts.findIndex((text, i) => text !== "" && Number.isNaN(times[i]!));
-  if (wrong >= 0) {
+  const known = timesOf(table, name).filter((t) => !Number.isNaN(t));
+  return { fill: median(known.toSorted()), hasTime: known.some((t) => t % DAY !== 0) };
+}
+
+/** A column of dates in milliseconds since 1970, NaN where one is missing. @throws INVALID_DATA a cell that is no date */
+export function timesOf(table: Table, name: string): Float64Array {
+  return Float64Array.from(table.strings(name), (text, row) => {
+    const time = parseDate(text);
+    if (!Number.isNaN(time) || text === "") return time;
     throw new MyelinError(
       "INVALID_DATA",
-      `column ${describe(name)}, row ${wrong + 1}: expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z, got ${describe(texts[wrong])}`,
+      `column ${describe(name)}, row ${row + 1}: expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z, got ${describe(text)}`,
     );
-  }
-  const known = Float64Array.from(times).filter((t) => !Number.isNaN(t));
-  return { fill: median(known), hasTime: known.some((t) => t % DAY !== 0) };
+  });
 }
 
 /** Milliseconds since 1970, of UTC where a date says no zone; NaN for what is no date. */
-export function parseDate(text: string): number {
+function parseDate(text: string): number {
   if (!DATE.test(text)) return Number.NaN;
   const iso = text.replace(" ", "T");
   return Date.parse(/T/.test(iso) && !/(Z|[+-]\d\d:?\d\d)$/.test(iso) ? `${iso}Z` : iso);

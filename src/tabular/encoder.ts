@@ -10,7 +10,7 @@ import {
   featureSpace,
   featureSpaceFromJSON,
 } from "../layers/preprocessing/feature-space.ts";
-import { type ColumnPlan, cellTexts, DAY, parseDate } from "./columns.ts";
+import { type ColumnPlan, cellTexts, DAY, timesOf } from "./columns.ts";
 import { logarithm } from "./statistics.ts";
 
 /** Stands for a category that is not known; no cell of a file can be it. */
@@ -20,29 +20,22 @@ const MISSING = "\u0000missing";
 
 type Values = Float64Array | readonly string[];
 
-/** One input of the feature space, of a part of a column: "age/value", "age/missing". */
-interface Part {
-  readonly key: string;
-  readonly options: FeatureOptions;
-  readonly values: (cells: Cells) => Values;
-}
-
-/** The cells of one column, on demand. */
-interface Cells {
-  readonly numbers: () => Float64Array;
-  readonly texts: () => string[];
-  readonly times: () => Float64Array;
+/** How a column becomes inputs of the feature space ("age/value", "age/missing"): what each is, and their values. */
+interface ColumnReader {
+  readonly inputs: readonly (readonly [key: string, options: FeatureOptions])[];
+  /** One for each of the inputs, in their order. */
+  read(table: Table): readonly Values[];
 }
 
 export class TabularEncoder {
   readonly columns: readonly ColumnPlan[];
-  private readonly parts: readonly (readonly Part[])[];
+  private readonly readers: readonly ColumnReader[];
   private readonly space: FeatureSpace;
 
   constructor(columns: readonly ColumnPlan[], known?: unknown) {
     this.columns = columns;
-    this.parts = columns.map(partsOf);
-    const features = Object.fromEntries(this.parts.flat().map(({ key, options }) => [key, options]));
+    this.readers = columns.map(readerOf);
+    const features = Object.fromEntries(this.readers.flatMap((r) => r.inputs));
     this.space =
       known === undefined
         ? featureSpace({ features })
@@ -72,99 +65,74 @@ export class TabularEncoder {
         `expected the columns that the model was trained on, got none of ${absent.map(describe).join(", ")}; there are ${names.join(", ")}`,
       );
     }
-    const all: [string, Values][] = [];
-    this.columns.forEach((column, i) => {
-      const cells = cellsOf(table, column);
-      for (const { key, values } of this.parts[i]!) all.push([key, values(cells)]);
+    const all = this.readers.flatMap(({ inputs, read }) => {
+      const values = read(table);
+      return inputs.map(([key], i) => [key, values[i]!] as const);
     });
     return Object.fromEntries(all);
   }
 }
 
-function cellsOf(table: Table, { name }: ColumnPlan): Cells {
-  const where = `column ${describe(name)}`;
-  const numbers = () => {
-    if (table.type(name) === "string" && table.countMissing(name) < table.numRows) {
-      const text = table.strings(name).find((cell) => cell !== "");
-      throw new MyelinError("INVALID_DATA", `${where}: expected numbers, got text such as ${describe(text)}`);
-    }
-    return table.type(name) === "string"
-      ? new Float64Array(table.numRows).fill(Number.NaN)
-      : Float64Array.from(table.numbers(name));
-  };
-  const texts = () => cellTexts(table, name);
-  const times = () =>
-    Float64Array.from(table.strings(name), (text, row) => {
-      const time = parseDate(text);
-      if (!Number.isNaN(time) || text === "") return time;
-      throw new MyelinError(
-        "INVALID_DATA",
-        `${where}, row ${row + 1}: expected a date such as 2026-01-31, got ${describe(text)}`,
-      );
-    });
-  return { numbers, texts, times };
+/** @throws INVALID_DATA text */
+function numbersOf(table: Table, name: string): Float64Array {
+  if (table.type(name) !== "string") return Float64Array.from(table.numbers(name));
+  const text = table.strings(name).find((cell) => cell !== "");
+  if (text === undefined) return new Float64Array(table.numRows).fill(Number.NaN);
+  throw new MyelinError(
+    "INVALID_DATA",
+    `column ${describe(name)}: expected numbers, got text such as ${describe(text)}`,
+  );
 }
 
-function partsOf(column: ColumnPlan): Part[] {
-  const { name, kind, hasMissing } = column;
-  const missing = (isMissing: (cells: Cells) => Float64Array): Part[] =>
-    hasMissing ? [{ key: `${name}/missing`, options: { kind: "float" }, values: isMissing }] : [];
-  const isGap = (v: number): number => (Number.isNaN(v) ? 1 : 0);
+function readerOf(column: ColumnPlan): ColumnReader {
+  const { name, kind, fill = 0 } = column;
+  const missing: ColumnReader["inputs"] = column.hasMissing ? [[`${name}/missing`, { kind: "float" }]] : [];
+  const gaps = (cells: Float64Array) => cells.map((v) => (Number.isNaN(v) ? 1 : 0));
+  const filled = (cells: Float64Array) => cells.map((v) => (Number.isNaN(v) ? fill : v));
   switch (kind) {
-    case "number": {
-      const { fill = 0, isLogarithmic = false } = column;
-      const read = (v: number): number => {
-        const known = Number.isNaN(v) ? fill : v;
-        return isLogarithmic ? logarithm(known) : known;
-      };
-      return [
-        {
-          key: `${name}/value`,
-          options: { kind: "floatNormalized" },
-          values: ({ numbers }) => numbers().map(read),
+    case "number":
+      return {
+        inputs: [[`${name}/value`, { kind: "floatNormalized" }], ...missing],
+        read(table) {
+          const cells = numbersOf(table, name);
+          const known = filled(cells);
+          return [column.isLogarithmic ? known.map(logarithm) : known, gaps(cells)];
         },
-        ...missing(({ numbers }) => numbers().map(isGap)),
-      ];
-    }
+      };
     case "category": {
       const known = new Set(column.categories);
-      const read = (text: string): string =>
-        text === "" ? (known.has("") ? MISSING : OTHER) : known.has(text) ? text : OTHER;
-      return [
-        {
-          key: `${name}/value`,
-          options: { kind: "stringCategorical" },
-          values: ({ texts }) => texts().map(read),
-        },
-      ];
+      const read = (text: string): string => (known.has(text) ? text || MISSING : OTHER);
+      return {
+        inputs: [[`${name}/value`, { kind: "stringCategorical" }]],
+        read: (table) => [cellTexts(table, name).map(read)],
+      };
     }
     case "text":
-      return [
-        {
-          key: `${name}/words`,
-          options: { kind: "text", maxTokens: column.maxWords ?? 1000 },
-          values: ({ texts }) => texts(),
+      return {
+        inputs: [[`${name}/words`, { kind: "text", maxTokens: column.maxWords ?? 1000 }], ...missing],
+        read(table) {
+          const texts = cellTexts(table, name);
+          return [texts, Float64Array.from(texts, (t) => (t === "" ? 1 : 0))];
         },
-        ...missing(({ texts }) => Float64Array.from(texts(), (t) => (t === "" ? 1 : 0))),
-      ];
+      };
     case "date": {
-      const { fill = 0 } = column;
-      const part = (of: string, options: FeatureOptions, read: (date: Date) => number | string): Part => ({
-        key: `${name}/${of}`,
-        options,
-        values: ({ times }) => {
-          const values = Array.from(times(), (t) => read(new Date(Number.isNaN(t) ? fill : t)));
-          return options.kind === "floatNormalized"
-            ? Float64Array.from(values as number[])
-            : values.map(String);
+      const categories = ["month", "weekday", ...(column.hasTime ? ["hour"] : [])];
+      return {
+        inputs: [
+          [`${name}/day`, { kind: "floatNormalized" }],
+          ...categories.map((part) => [`${name}/${part}`, { kind: "stringCategorical" }] as const),
+          ...missing,
+        ],
+        read(table) {
+          const cells = timesOf(table, name);
+          const times = filled(cells);
+          const dates = Array.from(times, (t) => new Date(t));
+          const month = dates.map((d) => String(d.getUTCMonth() + 1));
+          const weekday = dates.map((d) => String(d.getUTCDay()));
+          const hour = column.hasTime ? [dates.map((d) => String(d.getUTCHours()))] : [];
+          return [times.map((t) => t / DAY), month, weekday, ...hour, gaps(cells)];
         },
-      });
-      const day = part("day", { kind: "floatNormalized" }, (d) => d.getTime() / DAY);
-      const month = part("month", { kind: "stringCategorical" }, (d) => d.getUTCMonth() + 1);
-      const weekday = part("weekday", { kind: "stringCategorical" }, (d) => d.getUTCDay());
-      const hour = part("hour", { kind: "stringCategorical" }, (d) => d.getUTCHours());
-      const parts = [day, month, weekday, ...(column.hasTime ? [hour] : [])];
-      return [...parts, ...missing(({ times }) => times().map(isGap))];
+      };
     }
   }
 }

@@ -39,7 +39,7 @@ export function tabularOf(path: string, model: Model): TabularModel {
     // A row of missing cells, on trial: widths must fit.
     const nothing = Table.fromRows([Object.fromEntries(columns.map((c) => [c.name, null]))]);
     const [, width] = encoder.encode(nothing).shape;
-    const [units] = [target.task === "classification" ? target.labels.length : 1];
+    const units = target.task === "classification" ? target.labels.length : 1;
     const [input, output] = [model.inputSpecs[0]?.shape, model.outputSpecs[0]?.shape];
     if (input?.length !== 2 || input[1] !== width || output?.length !== 2 || output[1] !== units) {
       throw new Error(`expected a model of ${width} inputs and ${units} outputs`);

@@ -14,9 +14,3 @@ export function skewness(values: Float64Array): number {
   const variance = squares / values.length;
   return variance === 0 ? 0 : cubes / values.length / variance ** 1.5;
 }
-
-export function median(values: Float64Array): number {
-  const sorted = values.toSorted();
-  const half = sorted.length / 2;
-  return (sorted[Math.floor(half - 0.5)]! + sorted[Math.floor(half)]!) / 2;
-}

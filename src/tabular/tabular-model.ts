@@ -8,6 +8,7 @@ import { checkInteger, checkOptions } from "../core/options.ts";
 import { Random } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Cell, ColumnType } from "../data/columns.ts";
+import { ascending } from "../data/rows.ts";
 import { Table } from "../data/table.ts";
 import { isPlainObject } from "../layers/nest.ts";
 import type { Model } from "../models/model.ts";
@@ -132,10 +133,10 @@ export class TabularModel {
     for (const { name } of this.columns) {
       const losses: number[] = [];
       for (let i = 0; i < repeats; i++) {
-        const order = Int32Array.from({ length: rows.numRows }, (_, row) => row);
+        const order = ascending(rows.numRows);
         random.shuffle(order);
-        const shuffled = rows.take(order);
-        losses.push((await error(rows.withColumn(name, shuffled.column(name)))) - whole);
+        const shuffled = rows.select([name]).take(order).column(name);
+        losses.push((await error(rows.withColumn(name, shuffled))) - whole);
       }
       const loss = losses.reduce((a, b) => a + b, 0) / repeats;
       const variance = losses.reduce((a, b) => a + (b - loss) ** 2, 0) / repeats;

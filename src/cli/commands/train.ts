@@ -176,9 +176,6 @@ function trainOptions(given: Given) {
       return [text.slice(0, at), text.slice(at + 1) as never];
     }),
   );
-  const hiddenUnits = given.hiddenUnits && (given.hiddenUnits as string[]).map(Number);
-  const all = { task, features, ignore, kinds, validationSplit, epochs, patience, dropout, learningRate, batchSize, seed, hiddenUnits }; // biome-ignore format: one line
-  return Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)) as {
-    seed?: number;
-  };
+  const hiddenUnits = (given.hiddenUnits as string[] | undefined)?.map(Number);
+  return { task, features, ignore, kinds, validationSplit, epochs, patience, dropout, learningRate, batchSize, seed, hiddenUnits }; // biome-ignore format: one line
 }

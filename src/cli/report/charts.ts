@@ -153,7 +153,7 @@ export function barChart(title: string, bars: readonly Bar[]): string {
   const left = 140;
   const room = WIDTH - left - 74;
   const [low, high] = rangeOf([0, ...bars.flatMap((b) => [b.value - b.deviation, b.value + b.deviation])]);
-  const x = (v: number) => left + ((v - Math.min(0, low)) / (high - Math.min(0, low) || 1)) * room;
+  const x = (v: number) => left + ((v - low) / (high - low)) * room;
   const lines = bars.map(({ name, value, deviation, label }, i) => {
     const y = 4 + i * row;
     const [from, to] = [Math.min(x(0), x(value)), Math.max(x(0), x(value))];

@@ -76,12 +76,12 @@ ${usage(report)}
 }
 
 function tiles({ training, test }: Report): string {
-  const blocks = (scores: Scores, where: string) =>
-    figuresOf(scores)
-      .map(([name, value]) => `<div><dt>${e(name)}</dt><dd>${e(value)}</dd></div>`)
-      .join("\n")
-      .replace(/^/, `<p class="where">${where}</p>\n<dl class="tiles">\n`)
-      .concat("\n</dl>");
+  const blocks = (scores: Scores, where: string) => {
+    const own = figuresOf(scores).map(
+      ([name, value]) => `<div><dt>${e(name)}</dt><dd>${e(value)}</dd></div>`,
+    );
+    return `<p class="where">${where}</p>\n<dl class="tiles">\n${own.join("\n")}\n</dl>`;
+  };
   const own = blocks(
     training.scores,
     `On ${figure(training.scores.rows)} validation rows. They decided when training stopped: expect a little less of new rows. ${e(caveatOf(training.tabular))}`,

@@ -2,7 +2,7 @@
 // plug-ins and raw numbers see examples/serve, which uses Fastify.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { BatcherStats } from "../../training/batcher.ts";
+import type { Batcher, BatcherOptions } from "../../training/batcher.ts";
 
 /** What a model does for requests. */
 export interface Service {
@@ -12,9 +12,10 @@ export interface Service {
   readonly maxBytes: number;
   /** @throws MyelinError INVALID_DATA or SHAPE_MISMATCH for a body that does not fit (400), BUSY (503) */
   predict(body: unknown): Promise<unknown>;
-  stats(): BatcherStats;
-  close(): Promise<void>;
+  readonly batcher: Batcher;
 }
+
+export type ServiceOptions = Required<Pick<BatcherOptions, "maxBatch" | "maxDelayMs">>;
 
 export type ModelServer = Server & {
   /** Takes no more, answers what has come in. */
@@ -58,7 +59,7 @@ export async function serveModel(
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
     await closed;
-    await service.close();
+    await service.batcher.close();
   };
   return Object.assign(server, { shutDown });
 }
@@ -92,7 +93,7 @@ const ROUTES: Readonly<Record<string, string>> = {
 
 /** A text, in Prometheus's format. */
 function metrics(service: Service, { answered, failed }: Counts): string {
-  const { calls, refused, runs, rows, waiting } = service.stats();
+  const { calls, refused, runs, rows, waiting } = service.batcher.stats;
   const figures = {
     requests_answered_total: answered,
     requests_failed_total: failed,

@@ -4,14 +4,13 @@ import { describe, MyelinError } from "../../core/errors.ts";
 import { tensor } from "../../core/tensor.ts";
 import { isPlainObject } from "../../layers/nest.ts";
 import type { Model } from "../../models/model.ts";
-import type { BatcherOptions } from "../../training/batcher.ts";
 import "../../training/attach.ts";
-import type { Service } from "./http.ts";
+import type { Service, ServiceOptions } from "./http.ts";
 
 /** Characters that a number takes in JSON, with room. */
 const BYTES_OF_NUMBER = 32;
 
-export function rowsService(model: Model, options: BatcherOptions): Service {
+export function rowsService(model: Model, options: ServiceOptions): Service {
   const batcher = model.batcher(options);
   const { inputSpecs, inputLayout } = model;
   // Open sizes, of sequences and pictures, are taken to be up to 1024.
@@ -23,8 +22,9 @@ export function rowsService(model: Model, options: BatcherOptions): Service {
       ? zeros([1, ...inputSpecs[0]!.shape.slice(1)])
       : Object.fromEntries(inputSpecs.map((s) => [s.name, zeros([1, ...s.shape.slice(1)])]));
   return {
+    batcher,
     example: { rows },
-    maxBytes: 1024 + BYTES_OF_NUMBER * (options.maxBatch ?? 32) * sizes.reduce((a, b) => a + b, 0),
+    maxBytes: 1024 + BYTES_OF_NUMBER * options.maxBatch * sizes.reduce((a, b) => a + b, 0),
     async predict(body) {
       const given = isPlainObject(body) ? body.rows : undefined;
       if (inputLayout === null ? !Array.isArray(given) : !isPlainObject(given)) {
@@ -34,8 +34,6 @@ export function rowsService(model: Model, options: BatcherOptions): Service {
       const y = await batcher.predict(given as never);
       return { outputs: plain(y) };
     },
-    stats: () => batcher.stats,
-    close: () => batcher.close(),
   };
 }
 

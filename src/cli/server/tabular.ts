@@ -6,20 +6,20 @@ import { Table } from "../../data/table.ts";
 import { isPlainObject } from "../../layers/nest.ts";
 import type { ColumnPlan } from "../../tabular/columns.ts";
 import type { TabularModel } from "../../tabular/tabular-model.ts";
-import type { BatcherOptions } from "../../training/batcher.ts";
-import type { Service } from "./http.ts";
+import type { Service, ServiceOptions } from "./http.ts";
 
 /** Characters of a cell in JSON with its name, text aside, with room. */
 const BYTES_OF_CELL = 128;
 const BYTES_OF_TEXT = 20_000;
 
-export function tabularService(tabular: TabularModel, options: BatcherOptions): Service {
+export function tabularService(tabular: TabularModel, options: ServiceOptions): Service {
   const batcher = tabular.model.batcher(options);
   const { columns } = tabular;
   const bytes = columns.map((c) => c.name.length * 4 + (c.kind === "text" ? BYTES_OF_TEXT : BYTES_OF_CELL));
   return {
+    batcher,
     example: { rows: [Object.fromEntries(columns.map((c) => [c.name, exampleOf(c)]))] },
-    maxBytes: 1024 + (options.maxBatch ?? 32) * bytes.reduce((a, b) => a + b, 0),
+    maxBytes: 1024 + options.maxBatch * bytes.reduce((a, b) => a + b, 0),
     async predict(body) {
       const rows = isPlainObject(body) ? body.rows : undefined;
       if (!Array.isArray(rows) || rows.length === 0) {
@@ -31,8 +31,6 @@ export function tabularService(tabular: TabularModel, options: BatcherOptions): 
       const y = await batcher.predict(tabular.encode(table));
       return { predictions: [...tabular.decode(y, { probabilities: true })] };
     },
-    stats: () => batcher.stats,
-    close: () => batcher.close(),
   };
 }
 
@@ -44,7 +42,7 @@ function cellsOf({ name, cells: type }: ColumnPlan, rows: readonly unknown[]): (
     if (!isPlainObject(row)) throw wrong("columns by name", row);
     if (!Object.hasOwn(row, name)) throw wrong(`${describe(name)} (null where it is not known)`, row);
     const cell = row[name];
-    if (cell === null) return type === "string" ? "" : Number.NaN;
+    if (cell === null) return null;
     if (type === "string" ? typeof cell === "string" : typeof cell === "number") return cell as Cell;
     if (type === "boolean" && typeof cell === "boolean") return Number(cell);
     throw wrong(`${describe(name)} to be ${type === "string" ? "a string" : `a ${type}`} or null`, cell);
